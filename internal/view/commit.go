@@ -1,0 +1,89 @@
+package view
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"strings"
+	"time"
+
+	"github.com/shakenfist/shakenfist/fault"
+	"github.com/shakenfist/shakenfist/internal/step"
+	"github.com/shakenfist/shakenfist/store"
+)
+
+// Txn is a commit being put together.
+type Txn struct {
+	Name   string // what it does, as users and step lists name it: "create instance"
+	Ref    string // the object it is about
+	Checks []store.Check
+	Ops    []store.Op
+}
+
+// Check adds conditions.
+func (t *Txn) Check(c ...store.Check) { t.Checks = append(t.Checks, c...) }
+
+// Do adds writes.
+func (t *Txn) Do(o ...store.Op) { t.Ops = append(t.Ops, o...) }
+
+// Add adds everything of another transaction.
+func (t *Txn) Add(o Txn) {
+	t.Check(o.Checks...)
+	t.Do(o.Ops...)
+}
+
+// Commit commits t and waits until this view holds it. It fails as store.Store.Commit does.
+func (v *View) Commit(ctx context.Context, t Txn) (store.Revision, error) {
+	if t.touchesObjects() {
+		t.Ops = append(t.Ops[:len(t.Ops):len(t.Ops)], store.Put(head, nil))
+	}
+	var r store.Revision
+	err := step.Do(ctx, "commit "+t.Name, t.Ref, func() (err error) {
+		r, err = v.store.Commit(ctx, t.Checks, t.Ops)
+		return err
+	})
+	if err != nil {
+		return r, fault.Wrap(t.Name, t.Ref, err)
+	}
+	bounded, cancel := context.WithTimeout(ctx, Patience)
+	defer cancel()
+	if err := v.reach(bounded, r); err != nil {
+		// The commit holds all the same; only reading it back is late.
+		v.log.WarnContext(ctx, "own commit not seen in time", slog.String("commit", t.Name), slog.String("ref", t.Ref))
+	}
+	return r, nil
+}
+
+func (t *Txn) touchesObjects() bool {
+	for _, o := range t.Ops {
+		if strings.HasPrefix(o.Key, Prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// tries bounds how often Retry meets a conflict before it gives up.
+const tries = 30
+
+// Retry calls f, which reads the view, decides and commits, again as long as it meets a conflict: each time after the
+// view has caught up with the store, with growing jitter. A conflict that f itself decided on (not a failed check) is
+// returned at once.
+func (v *View) Retry(ctx context.Context, f func() error) error {
+	var err error
+	for i := range tries {
+		if err = f(); err == nil || store.FailedChecks(err) == nil {
+			return err
+		}
+		if err := v.Fresh(ctx); err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(rand.N(time.Duration(i+1) * 2 * time.Millisecond)): //nolint:gosec // jitter
+		}
+	}
+	return errors.Join(fault.New("view.Retry", fault.Unavailable, "", "others kept changing the same objects; try again"), err)
+}

@@ -1,0 +1,230 @@
+package view
+
+import (
+	"cmp"
+	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/shakenfist/shakenfist/fault"
+	"github.com/shakenfist/shakenfist/store"
+)
+
+// Row is a record of a table. Value's slices and maps are shared with other readers: read only.
+type Row[T any] struct {
+	ID       string // the key without the table's prefix
+	Value    T
+	Revision store.Revision
+}
+
+// Table holds every record of one kind. Its readers never wait for the store.
+type Table[T any] struct {
+	view     *View
+	prefix   string // such as "o/instance/"
+	schema   int
+	upgrades []Upgrade
+	rows     map[string]Row[T] // guarded by view.mu
+	indexes  map[string]*index[T]
+	watchers []func(id string) // fixed before Run
+}
+
+// Upgrade turns the JSON of one schema version into that of the next.
+type Upgrade func(json.RawMessage) (json.RawMessage, error)
+
+// index finds rows by a value computed from them.
+type index[T any] struct {
+	of  func(Row[T]) []string
+	ids map[string]map[string]bool // value → ids; guarded by view.mu
+}
+
+// envelope is how a record lies in the store.
+type envelope struct {
+	Schema int             `json:"schema"`
+	Record json.RawMessage `json:"record"`
+}
+
+// NewTable registers a table for the records whose keys begin with Prefix + kind + "/". The records' present schema version
+// is 1 + len(upgrades). It must be called before the view runs.
+func NewTable[T any](v *View, kind string, upgrades ...Upgrade) *Table[T] {
+	t := &Table[T]{
+		view: v, prefix: Prefix + kind + "/", schema: 1 + len(upgrades), upgrades: upgrades,
+		rows: map[string]Row[T]{}, indexes: map[string]*index[T]{},
+	}
+	v.tables = append(v.tables, t)
+	return t
+}
+
+// Index adds an index by the values that of computes. It must be called before the view runs.
+func (t *Table[T]) Index(name string, of func(Row[T]) []string) *Table[T] {
+	t.indexes[name] = &index[T]{of: of, ids: map[string]map[string]bool{}}
+	return t
+}
+
+// OnChange has f called, in the view's goroutine, with the ID of every record that changed or went. It must be called
+// before the view runs; f must not block.
+func (t *Table[T]) OnChange(f func(id string)) { t.watchers = append(t.watchers, f) }
+
+// Key returns the store key of a record.
+func (t *Table[T]) Key(id string) string { return t.prefix + id }
+
+// Put returns the op that writes a record.
+func (t *Table[T]) Put(id string, value T) store.Op {
+	return store.Put(t.Key(id), t.Encode(value))
+}
+
+// Encode returns a record's bytes in the store.
+func (t *Table[T]) Encode(value T) []byte {
+	record, err := json.Marshal(value)
+	if err == nil {
+		record, err = json.Marshal(envelope{Schema: t.schema, Record: record})
+	}
+	if err != nil {
+		panic("view: a record type does not marshal: " + err.Error()) // a defect of the type, not of its data
+	}
+	return record
+}
+
+// Delete returns the op that deletes a record.
+func (t *Table[T]) Delete(id string) store.Op { return store.Delete(t.Key(id)) }
+
+// At returns the check that a record is still this row; for the zero Row, that there is none.
+func (t *Table[T]) At(r Row[T], id string) store.Check {
+	if r.Revision == 0 {
+		return store.Absent(t.Key(id))
+	}
+	return store.At(t.Key(id), r.Revision)
+}
+
+// Get returns a record.
+func (t *Table[T]) Get(id string) (Row[T], bool) {
+	t.view.mu.RLock()
+	defer t.view.mu.RUnlock()
+	r, ok := t.rows[id]
+	return r, ok
+}
+
+// Len returns the number of records.
+func (t *Table[T]) Len() int {
+	t.view.mu.RLock()
+	defer t.view.mu.RUnlock()
+	return len(t.rows)
+}
+
+// All returns every record, ascending by ID.
+func (t *Table[T]) All() []Row[T] {
+	t.view.mu.RLock()
+	rows := slices.Collect(maps.Values(t.rows))
+	t.view.mu.RUnlock()
+	return sorted(rows)
+}
+
+// By returns the records that an index has under a value, ascending by ID.
+func (t *Table[T]) By(indexName, value string) []Row[T] {
+	t.view.mu.RLock()
+	ids := t.indexes[indexName].ids[value]
+	rows := make([]Row[T], 0, len(ids))
+	for id := range ids {
+		rows = append(rows, t.rows[id])
+	}
+	t.view.mu.RUnlock()
+	return sorted(rows)
+}
+
+// Count returns how many records an index has under a value.
+func (t *Table[T]) Count(indexName, value string) int {
+	t.view.mu.RLock()
+	defer t.view.mu.RUnlock()
+	return len(t.indexes[indexName].ids[value])
+}
+
+func sorted[T any](rows []Row[T]) []Row[T] {
+	slices.SortFunc(rows, func(a, b Row[T]) int { return cmp.Compare(a.ID, b.ID) })
+	return rows
+}
+
+func (t *Table[T]) keyPrefix() string { return t.prefix }
+
+// put is for the view. A put older than what is held is a replay after a load.
+func (t *Table[T]) put(key string, value []byte, r store.Revision) error {
+	id := strings.TrimPrefix(key, t.prefix)
+	if r < t.rows[id].Revision {
+		return nil
+	}
+	record, err := t.decode(value)
+	if err != nil {
+		return err
+	}
+	t.unindex(id)
+	row := Row[T]{ID: id, Value: record, Revision: r}
+	t.rows[id] = row
+	for _, x := range t.indexes {
+		for _, v := range x.of(row) {
+			if x.ids[v] == nil {
+				x.ids[v] = map[string]bool{}
+			}
+			x.ids[v][id] = true
+		}
+	}
+	return nil
+}
+
+func (t *Table[T]) decode(value []byte) (T, error) {
+	var record T
+	var e envelope
+	if err := json.Unmarshal(value, &e); err != nil {
+		return record, err
+	}
+	if e.Schema < 1 || e.Schema > t.schema {
+		return record, fault.New("view.decode", fault.Internal, t.prefix,
+			"schema version %d is not known, this program knows 1 to %d: run the newer version", e.Schema, t.schema)
+	}
+	for _, up := range t.upgrades[e.Schema-1:] {
+		var err error
+		if e.Record, err = up(e.Record); err != nil {
+			return record, err
+		}
+	}
+	return record, json.Unmarshal(e.Record, &record)
+}
+
+func (t *Table[T]) delete(key string, r store.Revision) {
+	id := strings.TrimPrefix(key, t.prefix)
+	if row, ok := t.rows[id]; !ok || r < row.Revision {
+		return
+	}
+	t.unindex(id)
+	delete(t.rows, id)
+}
+
+func (t *Table[T]) unindex(id string) {
+	row, ok := t.rows[id]
+	if !ok {
+		return
+	}
+	for _, x := range t.indexes {
+		for _, v := range x.of(row) {
+			delete(x.ids[v], id)
+			if len(x.ids[v]) == 0 {
+				delete(x.ids, v)
+			}
+		}
+	}
+}
+
+func (t *Table[T]) absent(seen map[string]bool) []string {
+	var gone []string
+	for id := range t.rows {
+		if !seen[t.prefix+id] {
+			gone = append(gone, t.prefix+id)
+		}
+	}
+	return gone
+}
+
+func (t *Table[T]) notify(key string) {
+	id := strings.TrimPrefix(key, t.prefix)
+	for _, f := range t.watchers {
+		f(id)
+	}
+}

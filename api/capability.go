@@ -1,0 +1,18 @@
+package api
+
+// The words on the root page by which clients learn what a server can do. A word is there only if its promise holds.
+const (
+	CanEventsByType         = "events-by-type"         // event_type and limit on events
+	CanGetInstanceNamespace = "get-instance-namespace" // the argument namespace on GET of an instance
+	CanGetNetworkNamespace  = "get-network-namespace"  // the argument namespace on GET of a network
+	CanListAddresses        = "list-addresses"         // GET /networks/{ref}/addresses
+	CanGetNode              = "node-get"               // GET /nodes/{node}
+	CanProvideDNS           = "provide-dns"            // provide_dns when a network is created
+)
+
+// Capabilities returns the words that describe the paths of this package, ascending.
+func Capabilities() []string {
+	return []string{
+		CanEventsByType, CanGetInstanceNamespace, CanGetNetworkNamespace, CanListAddresses, CanGetNode, CanProvideDNS,
+	}
+}

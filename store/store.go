@@ -54,18 +54,21 @@ type Store interface {
 	List(ctx context.Context, prefix, after string, limit int) (Page, error)
 
 	// Commit applies all ops if all checks hold, and otherwise nothing: then it fails with fault.Conflict, and
-	// FailedChecks tells which. It fails with fault.Invalid, having done nothing, when Validate does. When it fails
-	// with fault.Unavailable the commit may or may not have happened.
+	// FailedChecks tells which. A put under a lease that has ended is a conflict too, without failed checks. It fails
+	// with fault.Invalid, having done nothing, when Validate does, and with fault.Exhausted when the store is full.
+	// When it fails with fault.Unavailable the commit may or may not have happened. A commit that changes nothing,
+	// because the keys it deletes are not there, makes no revision: it returns that of the last commit.
 	Commit(ctx context.Context, checks []Check, ops []Op) (Revision, error)
 
 	// Watch yields every change under prefix after the revision, in order and without gaps, all changes of one commit
-	// in one batch, until ctx ends. An error is yielded last; ErrCompacted means that the history no longer reaches
-	// back to after: read everything again.
+	// in one batch. Each change is yielded once, also when the store could not be reached in between. It ends when ctx
+	// ends, without an error. An error is yielded last; one that is ErrCompacted means that the history no longer
+	// reaches back to after: read everything again.
 	Watch(ctx context.Context, prefix string, after Revision) iter.Seq2[Batch, error]
 
 	// Lease returns a lease that is renewed until it is released, ctx ends, or the store could not be reached for
-	// longer than ttl. The keys put under it are deleted when it ends; when it ends by not being renewed, within
-	// twice ttl.
+	// longer than ttl, which is MinTTL or more and rounded up to a whole second. The keys put under it are deleted
+	// when it ends; when it ends by not being renewed, within twice ttl.
 	Lease(ctx context.Context, ttl time.Duration) (Lease, error)
 }
 
@@ -84,8 +87,12 @@ const (
 	MaxOps    = 100
 	MaxChecks = 100
 	MaxBytes  = 1 << 20 // keys and values of all ops together
+	MaxKey    = 512     // bytes of one key or prefix
 	MaxPage   = 10_000  // entries
 )
+
+// MinTTL is the shortest life of a lease that is not renewed.
+const MinTTL = time.Second
 
 // ErrCompacted ends a watch whose starting revision is no longer held.
 var ErrCompacted = errors.New("the history before this revision was compacted")
@@ -147,51 +154,6 @@ func Delete(key string) Op { return Op{Kind: OpDelete, Key: key} }
 
 // DeletePrefix deletes every key that begins with prefix.
 func DeletePrefix(prefix string) Op { return Op{Kind: OpDeletePrefix, Key: prefix} }
-
-// Validate reports, with fault.Invalid, what makes a commit unacceptable to every store: too many checks or ops, too
-// many bytes, an empty key or prefix, no ops, or a key written twice (also by a prefix deletion beside a put).
-func Validate(checks []Check, ops []Op) error {
-	const op = "store.Commit"
-	switch {
-	case len(ops) == 0:
-		return fault.New(op, fault.Invalid, "", "a commit needs at least one op")
-	case len(ops) > MaxOps:
-		return fault.New(op, fault.Invalid, "", "%d ops in one commit, at most %d", len(ops), MaxOps)
-	case len(checks) > MaxChecks:
-		return fault.New(op, fault.Invalid, "", "%d checks in one commit, at most %d", len(checks), MaxChecks)
-	}
-	for _, c := range checks {
-		if c.Key == "" {
-			return fault.New(op, fault.Invalid, "", "a check needs a key")
-		}
-	}
-	size := 0
-	written := make(map[string]bool, len(ops))
-	for _, o := range ops {
-		if o.Key == "" {
-			return fault.New(op, fault.Invalid, "", "an op needs a key")
-		}
-		size += len(o.Key) + len(o.Value)
-		if written[o.Key] {
-			return fault.New(op, fault.Invalid, o.Key, "key %q is written twice in one commit", o.Key)
-		}
-		written[o.Key] = true
-	}
-	if size > MaxBytes {
-		return fault.New(op, fault.Invalid, "", "%d bytes in one commit, at most %d", size, MaxBytes)
-	}
-	for _, p := range ops {
-		if p.Kind != OpDeletePrefix {
-			continue
-		}
-		for _, o := range ops {
-			if o.Key != p.Key && strings.HasPrefix(o.Key, p.Key) {
-				return fault.New(op, fault.Invalid, o.Key, "key %q is written twice in one commit: prefix %q is deleted too", o.Key, p.Key)
-			}
-		}
-	}
-	return nil
-}
 
 // Conflict returns the error of a commit of which these checks did not hold.
 func Conflict(failed []Check) error {

@@ -1,0 +1,146 @@
+// Package metadata keeps what users note on objects: a map of keys to JSON values, beside the object's own record so that
+// noting something never disturbs the object.
+package metadata
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"strconv"
+
+	"github.com/shakenfist/shakenfist/fault"
+	"github.com/shakenfist/shakenfist/internal/view"
+)
+
+// MaxBytes bounds one object's metadata, as JSON.
+const MaxBytes = 64 << 10
+
+// Manager keeps the metadata of every object.
+type Manager struct {
+	rows *view.Table[map[string]any]
+}
+
+// New returns a manager whose table is registered with v.
+func New(v *view.View) *Manager {
+	return &Manager{rows: view.NewTable[map[string]any](v, "metadata")}
+}
+
+// Of returns an object's metadata, never nil. It is shared: read only.
+func (m *Manager) Of(kind, id string) map[string]any {
+	if row, ok := m.rows.Get(kind + "/" + id); ok {
+		return row.Value
+	}
+	return map[string]any{}
+}
+
+// Set adds to tx that an object has this metadata. It fails with fault.Invalid, naming the key, if a value is not allowed.
+func (m *Manager) Set(tx *view.Txn, kind, id string, values map[string]any) error {
+	if len(values) == 0 {
+		return nil
+	}
+	if err := Validate(kind, values); err != nil {
+		return err
+	}
+	tx.Do(m.rows.Put(kind+"/"+id, values))
+	return nil
+}
+
+// Forget adds to tx that an object's metadata goes.
+func (m *Manager) Forget(tx *view.Txn, kind, id string) { tx.Do(m.rows.Delete(kind + "/" + id)) }
+
+// Validate fails with fault.Invalid, naming the key, if an object of the kind can't have this metadata.
+func Validate(kind string, values map[string]any) error {
+	const op = "metadata.Validate"
+	for k, v := range values {
+		if k == "" {
+			return fault.New(op, fault.Invalid, "", "no key specified: a metadata key is empty")
+		}
+		if falsy(v) {
+			return fault.New(op, fault.Invalid, "", "no value specified for metadata key %.80q", k)
+		}
+		if kind == "instance" && k == "tags" {
+			if _, ok := v.([]any); !ok {
+				return fault.New(op, fault.Invalid, "", `value for "tags" key should be a JSON list`)
+			}
+		}
+		if kind == "instance" && k == "affinity" {
+			if _, err := Affinity(values); err != nil {
+				return err
+			}
+		}
+	}
+	if b, err := json.Marshal(values); err != nil || len(b) > MaxBytes {
+		return fault.New(op, fault.Invalid, "", "metadata has more than %d bytes of JSON", MaxBytes)
+	}
+	return nil
+}
+
+// falsy values are refused, as the API has always done.
+func falsy(v any) bool {
+	switch v := v.(type) {
+	case nil:
+		return true
+	case bool:
+		return !v
+	case string:
+		return v == ""
+	case float64:
+		return v == 0
+	case int:
+		return v == 0
+	case []any:
+		return len(v) == 0
+	case map[string]any:
+		return len(v) == 0
+	}
+	return false
+}
+
+// Tags returns the tags an instance's metadata gives it.
+func Tags(values map[string]any) []string {
+	list, _ := values["tags"].([]any)
+	tags := make([]string, 0, len(list))
+	for _, t := range list {
+		tags = append(tags, fmt.Sprint(t))
+	}
+	return tags
+}
+
+// Affinity returns an instance's weights by tag. It fails with fault.Invalid if they are not whole numbers.
+func Affinity(values map[string]any) (map[string]int, error) {
+	const op = "metadata.Affinity"
+	raw, ok := values["affinity"]
+	if !ok {
+		return nil, nil
+	}
+	object, ok := raw.(map[string]any)
+	if !ok {
+		return nil, fault.New(op, fault.Invalid, "", `value for "affinity" key should be a JSON object`)
+	}
+	weights := make(map[string]int, len(object))
+	for tag, v := range object {
+		n, err := wholeNumber(v)
+		if err != nil {
+			return nil, fault.New(op, fault.Invalid, "", "affinity of tag %.80q should be a whole number", tag)
+		}
+		weights[tag] = n
+	}
+	return weights, nil
+}
+
+func wholeNumber(v any) (int, error) {
+	switch v := v.(type) {
+	case float64:
+		if v != math.Trunc(v) || math.Abs(v) > 1<<31 {
+			return 0, strconv.ErrRange
+		}
+		return int(v), nil
+	case int:
+		return v, nil
+	case json.Number:
+		return strconv.Atoi(v.String())
+	case string:
+		return strconv.Atoi(v)
+	}
+	return 0, strconv.ErrSyntax
+}

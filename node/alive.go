@@ -1,0 +1,112 @@
+package node
+
+import (
+	"context"
+	"time"
+
+	"github.com/shakenfist/shakenfist/event"
+	"github.com/shakenfist/shakenfist/fault"
+	"github.com/shakenfist/shakenfist/internal/view"
+	"github.com/shakenfist/shakenfist/store"
+)
+
+// Join makes this process its node's: from now on Fence holds. It replaces a process of the same node that died without
+// a word; that one's writes are refused from then on.
+func (m *Manager) Join(ctx context.Context) (store.Lease, error) {
+	lease, err := m.deps.View.Store().Lease(ctx, m.deps.TTL)
+	if err != nil {
+		return nil, fault.Wrap("node.Join", m.deps.Name, err)
+	}
+	r := record{State: Created, Changed: time.Now(), Inventory: m.deps.Inventory(ctx)}
+	tx := view.Txn{Name: "join node", Ref: m.deps.Name}
+	tx.Do(m.rows.Put(m.deps.Name, r), m.event(ctx, "joined the cloud"),
+		store.PutLeased(m.alive.Key(m.deps.Name), m.alive.Encode(alive{Since: time.Now()}), lease))
+	revision, err := m.deps.View.Commit(ctx, tx)
+	if err != nil {
+		_ = lease.Release(context.WithoutCancel(ctx))
+		return nil, err
+	}
+	m.mu.Lock()
+	m.fence = revision
+	m.mu.Unlock()
+	return lease, nil
+}
+
+func (m *Manager) event(ctx context.Context, message string) store.Op {
+	return m.deps.Events.Op(ctx, event.Object{Kind: "node", ID: m.deps.Name}, event.Status, message, nil)
+}
+
+// Run keeps the node alive and its inventory true until ctx ends, and then leaves in order. Lease is Join's.
+func (m *Manager) Run(ctx context.Context, lease store.Lease) {
+	tick := time.NewTicker(m.deps.Resync)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			m.leave(context.WithoutCancel(ctx), lease)
+			return
+		case <-lease.Done():
+			if again, err := m.Join(ctx); err == nil {
+				lease = again
+			} else {
+				select { // the store is away; the lease is gone already, so there is no hurry
+				case <-ctx.Done():
+				case <-time.After(time.Second):
+				}
+			}
+		case <-m.look:
+			m.observe(ctx)
+		case <-tick.C:
+			m.observe(ctx)
+		}
+	}
+}
+
+// leave says goodbye, so that nobody waits for the lease to run out.
+func (m *Manager) leave(ctx context.Context, lease store.Lease) {
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	if row, ok := m.rows.Get(m.deps.Name); ok {
+		r := row.Value
+		r.State, r.Changed = Stopped, time.Now()
+		tx := view.Txn{Name: "leave node", Ref: m.deps.Name}
+		tx.Check(m.Fence())
+		tx.Do(m.rows.Put(m.deps.Name, r), m.event(ctx, "left the cloud"), store.Delete(m.alive.Key(m.deps.Name)))
+		_, _ = m.deps.View.Commit(ctx, tx) // if it fails the lease runs out, which says the same a little later
+	}
+	_ = lease.Release(ctx)
+}
+
+// observe writes the inventory down if it changed in a way that matters to anybody.
+func (m *Manager) observe(ctx context.Context) {
+	row, ok := m.rows.Get(m.deps.Name)
+	if !ok {
+		return
+	}
+	now := m.deps.Inventory(ctx)
+	if !differs(row.Value.Inventory, now) {
+		return
+	}
+	r := row.Value
+	message := "inventory changed"
+	switch {
+	case now.Down != "" && r.Inventory.Down == "":
+		message = "hypervisor went down: " + now.Down
+	case now.Down == "" && r.Inventory.Down != "":
+		message = "hypervisor came back"
+	}
+	r.Inventory = now
+	tx := view.Txn{Name: "observe node", Ref: m.deps.Name}
+	tx.Check(m.Fence(), m.rows.At(row, m.deps.Name))
+	tx.Do(m.rows.Put(m.deps.Name, r), m.event(ctx, message))
+	_, _ = m.deps.View.Commit(ctx, tx) // the next look tries again
+}
+
+// differs ignores small moves of the free disk space: an idle node writes nothing.
+func differs(a, b Inventory) bool {
+	drift := max(a.DiskFree, b.DiskFree) - min(a.DiskFree, b.DiskFree)
+	if drift < max(1<<30, b.DiskTotal/50) {
+		a.DiskFree = b.DiskFree
+	}
+	return a != b
+}

@@ -36,6 +36,12 @@ func TestInnerSeesItsHost(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "inner", name)
 	require.FileExists(t, "pretendhost.go", "the working directory is kept")
+
+	c, err := pretendhost.Outside(t.Context(), "hostname")
+	require.NoError(t, err)
+	out, err := c.Output()
+	require.NoError(t, err)
+	require.NotEqual(t, "inner\n", string(out))
 }
 
 func TestInnerFails(t *testing.T) {

@@ -7,17 +7,18 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"strconv"
 	"syscall"
 	"testing"
 
 	"github.com/shakenfist/shakenfist/internal/needs"
 )
 
-// insideVariable tells a test binary that it runs inside a host, and where that host's folder is; missingVariable why
-// it does not.
+// What Main tells the test binary that it runs.
 const (
-	insideVariable  = "SF_PRETENDHOST_DIR"
-	missingVariable = "SF_PRETENDHOST_MISSING"
+	insideVariable  = "SF_PRETENDHOST_DIR"     // the host's folder, if it runs inside one
+	outsideVariable = "SF_PRETENDHOST_OUTSIDE" // a process outside, if it runs inside
+	missingVariable = "SF_PRETENDHOST_MISSING" // why it does not run inside
 )
 
 // Main is the TestMain of a package whose tests run inside a host: it makes the host, runs the test binary again inside
@@ -64,6 +65,20 @@ func Inside(t testing.TB) (dir string) {
 	return dir
 }
 
+// Outside returns the command that runs on the machine itself, from inside a host that Main made as well as from
+// outside one: for what a host cannot do, such as fetching a package.
+func Outside(ctx context.Context, name string, args ...string) (*exec.Cmd, error) {
+	outside := os.Getenv(outsideVariable)
+	if outside == "" {
+		return exec.CommandContext(ctx, name, args...), nil
+	}
+	pid, err := strconv.Atoi(outside)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", outsideVariable, err)
+	}
+	return enter(ctx, pid, name, args...), nil
+}
+
 // again runs this program once more inside a host of its own and returns its exit code.
 func again(o Options) (int, error) {
 	// The terminal signals the inner program too, which then ends by itself; the host must outlive it.
@@ -79,7 +94,7 @@ func again(o Options) (int, error) {
 	}
 	c := h.Command(ctx, self, os.Args[1:]...)
 	c.Stdin, c.Stdout, c.Stderr = os.Stdin, os.Stdout, os.Stderr
-	c.Env = append(os.Environ(), insideVariable+"="+h.Dir)
+	c.Env = append(os.Environ(), insideVariable+"="+h.Dir, outsideVariable+"="+strconv.Itoa(os.Getpid()))
 	c.Cancel = func() error { return c.Process.Signal(os.Interrupt) }
 	err = c.Run()
 	var exit *exec.ExitError

@@ -181,13 +181,18 @@ func (h *Host) Close() error {
 // Command returns the command that runs inside the host, in the caller's present directory. Its process is the command
 // itself, so signals and exit codes are its own.
 func (h *Host) Command(ctx context.Context, name string, args ...string) *exec.Cmd {
+	return enter(ctx, h.PID, name, args...)
+}
+
+// enter returns the command that runs in the namespaces of another process.
+func enter(ctx context.Context, pid int, name string, args ...string) *exec.Cmd {
 	dir, err := os.Getwd()
 	if err != nil {
 		dir = "/"
 	}
 	// nsenter and env each become the next command; entering a mount namespace loses the directory.
-	enter := []string{"-t", strconv.Itoa(h.PID), "-m", "-n", "-u", "--", "env", "--chdir=" + dir, name}
-	return exec.CommandContext(ctx, "nsenter", append(enter, args...)...)
+	all := []string{"-t", strconv.Itoa(pid), "-m", "-n", "-u", "--", "env", "--chdir=" + dir, name}
+	return exec.CommandContext(ctx, "nsenter", append(all, args...)...)
 }
 
 // Run runs a command inside the host and returns what it printed. The error has its complaint.

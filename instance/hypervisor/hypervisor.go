@@ -30,7 +30,8 @@ type Driver interface {
 	Convert(ctx context.Context, src Image, dst string) error
 
 	// Define makes d known, powered off. If a domain of that ID is known already, it gets this definition, which a
-	// running guest sees at its next start.
+	// running guest sees at its next start. The files of its disks should be there: Define also lets the hypervisor
+	// open them (owner and mode), so one that is replaced later is followed by another Define.
 	Define(ctx context.Context, d Domain) error
 
 	// Start powers a defined domain on. It fails with fault.NotFound if it is not defined.
@@ -45,9 +46,9 @@ type Driver interface {
 	// List returns every domain of ours, running or not, with its real power state, ascending by ID.
 	List(ctx context.Context) ([]Status, error)
 
-	// Watch yields what happens to our domains until ctx ends. Delivery is best effort: after a gap (the connection was
-	// lost and made again) an Event with an empty ID says that everything should be looked at afresh. An error is
-	// yielded last.
+	// Watch yields what happens to our domains from its call on until ctx ends, and then just ends. Delivery is best
+	// effort: after a gap (the connection was lost and made again, or the watcher was slow) an Event with an empty ID says
+	// that everything should be looked at afresh. An error, if any, is yielded last. The sequence is for one use.
 	Watch(ctx context.Context) iter.Seq2[Event, error]
 }
 
@@ -78,6 +79,7 @@ type Event struct {
 type Host struct {
 	Version     string // of the hypervisor, such as "libvirt 9.0.0, qemu 7.2.22"
 	Accelerator string // "kvm", "qemu" (emulation) or "simulated"
+	Reason      string // why that accelerator; a sentence for operators
 	CPUs        int    // threads of the host
 	MemoryMiB   int    // memory of the host
 	MaxVCPUs    int    // most vCPUs of one guest

@@ -1,0 +1,173 @@
+// Package network keeps the tenants' networks: what they shall be, their addresses and interfaces, and the loop that makes
+// them so on this node.
+package network
+
+import (
+	"context"
+	"net/netip"
+	"time"
+
+	"github.com/shakenfist/shakenfist/event"
+	"github.com/shakenfist/shakenfist/fault"
+	"github.com/shakenfist/shakenfist/internal/lookup"
+	"github.com/shakenfist/shakenfist/namespace"
+)
+
+// Network is a tenant's network.
+type Network struct {
+	ID        string // UUID, lower case
+	Name      string
+	Namespace string
+	Netblock  netip.Prefix
+	DHCP      bool
+	NAT       bool
+	DNS       bool
+	VXLAN     int // VXLAN network identifier
+	State     State
+	Error     string // what went wrong and what to do; "" unless State is Error
+	Created   time.Time
+}
+
+// Spec asks for a network.
+type Spec struct {
+	Name      string // 1 to 255 bytes
+	Namespace string
+	Netblock  string // CIDR, /29 or larger
+	DHCP      bool
+	NAT       bool
+	DNS       bool
+}
+
+// record is a network's intent in the store.
+type record struct {
+	Name      string       `json:"name"`
+	Namespace string       `json:"namespace"`
+	Netblock  netip.Prefix `json:"netblock"`
+	DHCP      bool         `json:"dhcp"`
+	NAT       bool         `json:"nat"`
+	DNS       bool         `json:"dns"`
+	VXLAN     int          `json:"vxlan"`
+	Created   time.Time    `json:"created"`
+	Deleted   time.Time    `json:"deleted,omitzero"` // when its end was asked for; zero if it is wanted
+	Node      string       `json:"node,omitempty"`   // holds the gateway; "" until a network node took it
+}
+
+// status is what the gateway's node observed.
+type status struct {
+	State State     `json:"state"`
+	Error string    `json:"error,omitempty"`
+	Since time.Time `json:"since"`
+}
+
+// Get returns a network in whatever state. It fails with fault.NotFound.
+func (m *Manager) Get(_ context.Context, id string) (Network, error) {
+	n, ok := m.get(id)
+	if !ok {
+		return Network{}, errNotFound("network.Get", id)
+	}
+	return n, nil
+}
+
+func errNotFound(op, id string) error { return fault.New(op, fault.NotFound, id, "network not found") }
+
+func (m *Manager) get(id string) (Network, bool) {
+	row, ok := m.rows.Get(id)
+	if !ok {
+		return Network{}, false
+	}
+	r := row.Value
+	n := Network{
+		ID: id, Name: r.Name, Namespace: r.Namespace, Netblock: r.Netblock, DHCP: r.DHCP, NAT: r.NAT, DNS: r.DNS,
+		VXLAN: r.VXLAN, Created: r.Created,
+	}
+	s := m.status(id)
+	n.State, n.Error = s.State, s.Error
+	if !r.Deleted.IsZero() && n.State != Deleted && n.State != Error {
+		n.State = DeleteWait
+	}
+	return n, true
+}
+
+// status returns a network's status; a network nobody looked at yet is Initial.
+func (m *Manager) status(id string) status {
+	if row, ok := m.statuses.Get(id); ok {
+		return row.Value
+	}
+	return status{State: Initial}
+}
+
+// Find returns the network that ref, a UUID or a name, means to the caller. It fails with fault.NotFound and, if a name is
+// ambiguous, with fault.Invalid.
+func (m *Manager) Find(_ context.Context, caller, ref string) (Network, error) {
+	return lookup.Finder[Network]{
+		Kind:      "network",
+		ByID:      m.get,
+		ByName:    m.named,
+		Namespace: func(n Network) string { return n.Namespace },
+		Tiers: []func(string, Network) bool{
+			func(owner string, _ Network) bool { return owner == caller || caller == namespace.System },
+		},
+	}.Find(caller, ref)
+}
+
+func (m *Manager) named(name string) []Network {
+	var hits []Network
+	for _, row := range m.rows.By("name", name) {
+		if n, ok := m.get(row.ID); ok && n.State != Deleted {
+			hits = append(hits, n)
+		}
+	}
+	return hits
+}
+
+// Filter picks networks.
+type Filter struct {
+	Namespace string // "" for every namespace
+	All       bool   // deleted ones too
+}
+
+// List returns the networks that match, ascending by UUID.
+func (m *Manager) List(_ context.Context, f Filter) []Network {
+	rows := m.rows.All
+	if f.Namespace != "" {
+		rows = func() []row { return m.rows.By("namespace", f.Namespace) }
+	}
+	networks := []Network{}
+	for _, row := range rows() {
+		if n, ok := m.get(row.ID); ok && (f.All || n.State != Deleted) {
+			networks = append(networks, n)
+		}
+	}
+	return networks
+}
+
+// Wait waits until the network is in one of the states and returns it as it is then. A network in state Error that is
+// not waited for ends the wait with its error.
+func (m *Manager) Wait(ctx context.Context, id string, states ...State) (Network, error) {
+	var n Network
+	var failed error
+	err := m.view.Await(ctx, func() bool {
+		found, ok := m.get(id)
+		if !ok {
+			failed = errNotFound("network.Wait", id)
+			return true
+		}
+		n = found
+		for _, s := range states {
+			if n.State == s {
+				return true
+			}
+		}
+		if n.State == Error {
+			failed = fault.New("network.Wait", fault.Internal, id, "%s", n.Error)
+			return true
+		}
+		return false
+	})
+	if err == nil {
+		err = failed
+	}
+	return n, err
+}
+
+func about(id string) event.Object { return event.Object{Kind: "network", ID: id} }

@@ -1,0 +1,191 @@
+package hypervisortest
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/shakenfist/shakenfist/fault"
+	"github.com/shakenfist/shakenfist/instance/hypervisor"
+	"github.com/shakenfist/shakenfist/internal/qcow2"
+	"github.com/shakenfist/shakenfist/internal/step"
+)
+
+// size returns the virtual size of the QCOW2 image path, and checks that it is well formed.
+func size(t *testing.T, path string) int64 {
+	t.Helper()
+	f, err := os.Open(path) //nolint:gosec // a file of this test
+	must(t, err)
+	defer f.Close() //nolint:errcheck // only read
+	h, err := qcow2.Read(f)
+	must(t, err)
+	return h.Size
+}
+
+// only checks that the folder holds exactly these files.
+func (b bench) only(t *testing.T, names ...string) {
+	t.Helper()
+	entries, err := os.ReadDir(b.Dir)
+	must(t, err)
+	var got []string
+	for _, e := range entries {
+		got = append(got, e.Name())
+	}
+	if fmt.Sprint(got) != fmt.Sprint(names) {
+		t.Errorf("the folder holds %v, want %v", got, names)
+	}
+}
+
+func (b bench) file(t *testing.T, name string, content []byte) hypervisor.Image {
+	t.Helper()
+	must(t, os.WriteFile(b.path(name), content, 0o600))
+	return hypervisor.Image{Path: b.path(name), Format: hypervisor.Raw}
+}
+
+func diskIsMade(t *testing.T, b bench) {
+	base := b.path("base")
+	must(t, b.Driver.Convert(b.ctx, b.file(t, "a.img", GuestImage()), base))
+	for _, d := range []struct {
+		hypervisor.Disk
+		want int64
+	}{
+		{hypervisor.Disk{Path: b.path("blank"), SizeBytes: 3 << 30}, 3 << 30},
+		{hypervisor.Disk{Path: b.path("grown"), SizeBytes: 2 << 30, Base: base}, 2 << 30},
+		{hypervisor.Disk{Path: b.path("same"), Base: base}, 1 << 20},
+	} {
+		must(t, b.Driver.MakeDisk(b.ctx, d.Disk))
+		if got := size(t, d.Path); got != d.want {
+			t.Errorf("%s has %d bytes, want %d", filepath.Base(d.Path), got, d.want)
+		}
+		was, err := os.Stat(d.Path)
+		must(t, err)
+		must(t, b.Driver.MakeDisk(b.ctx, d.Disk))
+		if is, err := os.Stat(d.Path); err != nil || !os.SameFile(was, is) || !is.ModTime().Equal(was.ModTime()) {
+			t.Errorf("%s was made again", filepath.Base(d.Path))
+		}
+	}
+	b.only(t, "a.img", "base", "blank", "grown", "same")
+	for name, d := range map[string]hypervisor.Disk{
+		"no size and no base": {Path: b.path("x")}, "half a sector": {Path: b.path("x"), SizeBytes: 1000},
+		"a negative size": {Path: b.path("x"), SizeBytes: -512}, "a relative path": {Path: "x", SizeBytes: 512},
+	} {
+		if err := b.Driver.MakeDisk(b.ctx, d); !errors.Is(err, fault.Invalid) {
+			t.Errorf("%s: error is %v, want invalid", name, err)
+		}
+	}
+	gone := hypervisor.Disk{Path: b.path("x"), Base: b.path("gone")}
+	if err := b.Driver.MakeDisk(b.ctx, gone); !errors.Is(err, fault.NotFound) {
+		t.Errorf("a base that is not there: error is %v, want not found", err)
+	}
+}
+
+func diskTooSmall(t *testing.T, b bench) {
+	base := b.path("base")
+	must(t, b.Driver.Convert(b.ctx, b.file(t, "a.img", GuestImage()), base))
+	err := b.Driver.MakeDisk(b.ctx, hypervisor.Disk{Path: b.path("small"), SizeBytes: 524288, Base: base})
+	text := fault.Text(err)
+	if !errors.Is(err, fault.Invalid) || !strings.Contains(text, "524288") || !strings.Contains(text, "1048576") {
+		t.Errorf("error is %v, want invalid with 524288 and 1048576 in it", err)
+	}
+	b.only(t, "a.img", "base")
+}
+
+// cutOff fails every step of making a disk and an image, before it and after its effect.
+func cutOff(t *testing.T, b bench) {
+	src, killed := b.file(t, "a.img", GuestImage()), errors.New("killed here")
+	for name, call := range map[string]func(ctx context.Context, path string) error{
+		"disk": func(ctx context.Context, path string) error {
+			return b.Driver.MakeDisk(ctx, hypervisor.Disk{Path: path, SizeBytes: 1 << 30})
+		},
+		"image": func(ctx context.Context, path string) error { return b.Driver.Convert(ctx, src, path) },
+	} {
+		total := 0
+		for at := 0; at <= total; at++ {
+			n, path := 0, b.path(fmt.Sprintf("%s%d", name, at))
+			err := call(step.WithHook(b.ctx, func(context.Context, step.Step) error {
+				if n++; n == at {
+					return killed
+				}
+				return nil
+			}), path)
+			if at == 0 {
+				total = n
+				must(t, err)
+			} else if !errors.Is(err, killed) {
+				t.Errorf("%s, step %d of %d: error is %v, want that of the step", name, at, total, err)
+			}
+			must(t, call(b.ctx, path))
+			size(t, path)
+		}
+		if total < 2 {
+			t.Errorf("making a %s announced %d steps, want at least its rename", name, total)
+		}
+		t.Logf("%s: %d moments cut off", name, total)
+	}
+	if left, err := filepath.Glob(b.path("*.partial")); err != nil || len(left) != 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+func imageIsConverted(t *testing.T, b bench) {
+	raw := b.file(t, "a.img", GuestImage())
+	q := hypervisor.Image{Path: b.path("a.qcow2"), Format: hypervisor.QCOW2}
+	must(t, b.Driver.Convert(b.ctx, raw, q.Path))
+	must(t, b.Driver.Convert(b.ctx, q, b.path("b.qcow2")))
+	iso := make([]byte, 64<<10)
+	copy(iso[16*2048:], "\x01CD001\x01")
+	disc := b.file(t, "c.iso", iso)
+	disc.Format = hypervisor.ISO
+	must(t, b.Driver.Convert(b.ctx, disc, b.path("d.iso")))
+	must(t, b.Driver.Convert(b.ctx, hypervisor.Image{Path: raw.Path, Format: hypervisor.ISO}, b.path("d.iso")), "of a file that is there")
+	for _, name := range []string{"a.qcow2", "b.qcow2"} {
+		if got := size(t, b.path(name)); got != 1<<20 {
+			t.Errorf("%s has %d bytes, want 1 MiB", name, got)
+		}
+	}
+	if got, err := os.ReadFile(b.path("d.iso")); err != nil || !bytes.Equal(got, iso) {
+		t.Errorf("the ISO image was changed, or not kept: %v", err)
+	}
+	b.only(t, "a.img", "a.qcow2", "b.qcow2", "c.iso", "d.iso")
+}
+
+func hostileImages(t *testing.T, b bench) {
+	secret := b.file(t, "secret", bytes.Repeat([]byte("SECRET! "), 8192)).Path
+	external := qcow2.Blank(1<<20, "")
+	binary.BigEndian.PutUint64(external[72:], 1<<2)
+	vmdk := []byte("# Disk DescriptorFile\nversion=1\nCID=fffffffe\nparentCID=ffffffff\ncreateType=\"monolithicFlat\"\nRW 128 FLAT \"" + secret + "\" 0\n")
+	opened := watchOpens(t, secret)
+	for name, c := range map[string]struct {
+		format  hypervisor.Format
+		content []byte
+	}{
+		"a backing file":             {hypervisor.QCOW2, qcow2.Blank(1<<20, secret)},
+		"a backing file by protocol": {hypervisor.QCOW2, qcow2.Blank(1<<20, `json:{"driver":"file","filename":"`+secret+`"}`)},
+		"an external data file":      {hypervisor.QCOW2, external},
+		"a VMDK said to be a QCOW2":  {hypervisor.QCOW2, vmdk},
+		"a VMDK said to be an ISO":   {hypervisor.ISO, vmdk},
+		"an empty file":              {hypervisor.Raw, nil},
+		"an unknown format":          {"vmdk", vmdk},
+	} {
+		src := b.file(t, "hostile", c.content)
+		src.Format = c.format
+		if err := b.Driver.Convert(b.ctx, src, b.path("out")); !errors.Is(err, fault.Invalid) {
+			t.Errorf("%s: error is %v, want invalid", name, err)
+		}
+	}
+	b.only(t, "hostile", "secret")
+	must(t, b.Driver.Convert(b.ctx, b.file(t, "hostile", vmdk), b.path("out")), "of a VMDK said to be raw")
+	if got := size(t, b.path("out")); got > 4096 {
+		t.Errorf("a text file taken as raw became a disk of %d bytes: it was probed", got)
+	}
+	must(t, b.Driver.MakeDisk(b.ctx, hypervisor.Disk{Path: b.path("over"), Base: b.path("out")}))
+	if opened() {
+		t.Error("the file that hostile images name was opened")
+	}
+}

@@ -6,14 +6,17 @@
 // made: every object carries the network's name or mark. Every method is safe for concurrent use.
 //
 // Errors are of these kinds: fault.Unavailable for a fault of the host that may pass, fault.Conflict when something that
-// is not ours has the name of something of ours, fault.Invalid when the host lacks what is needed (it says what and how
-// to get it), fault.Internal for anything else.
+// is not this network's has the name of something of this network, fault.Invalid when Network.Validate refuses what was
+// asked, when it cannot be had on this node (an MTU above Info.MTU, peers on a node that is alone), or when the host lacks
+// what is needed (it says what and how to get it), fault.Internal for anything else.
 package netdriver
 
 import (
 	"context"
 	"fmt"
 	"net/netip"
+	"strconv"
+	"strings"
 )
 
 // Driver makes tenant networks on one node.
@@ -47,6 +50,13 @@ type ID struct {
 
 // Bridge is the name of the bridge that the network's ports join on every host.
 func (i ID) Bridge() string { return fmt.Sprintf("br-vxlan-%06x", i.VXLAN) }
+
+// ParseBridge returns the VXLAN id of the network whose bridge has that name, and whether it is such a name.
+func ParseBridge(name string) (vxlan int, ok bool) {
+	digits, found := strings.CutPrefix(name, "br-vxlan-")
+	id, err := strconv.ParseUint(digits, 16, 24)
+	return int(id), found && err == nil && ID{VXLAN: int(id)}.Bridge() == name
+}
 
 // Link is the name of the VXLAN interface on every host.
 func (i ID) Link() string { return fmt.Sprintf("vxlan-%06x", i.VXLAN) }

@@ -118,7 +118,7 @@ func digest(files ...string) (string, error) {
 		if f == "" {
 			continue
 		}
-		b, err := os.ReadFile(f) //nolint:gosec // files that the test names
+		b, err := os.ReadFile(f)
 		if err != nil {
 			return "", err
 		}

@@ -97,8 +97,7 @@ func again(o Options) (int, error) {
 	c.Env = append(os.Environ(), insideVariable+"="+h.Dir, outsideVariable+"="+strconv.Itoa(os.Getpid()))
 	c.Cancel = func() error { return c.Process.Signal(os.Interrupt) }
 	err = c.Run()
-	var exit *exec.ExitError
-	if errors.As(err, &exit) {
+	if _, failed := errors.AsType[*exec.ExitError](err); failed {
 		err = nil // it has said why
 	}
 	if c.ProcessState != nil && !c.ProcessState.Success() && o.Libvirt {

@@ -36,6 +36,9 @@ var hostScript string
 // anything takes that long.
 const patience = time.Minute
 
+// errNotReady is the failure of a first process that ended without saying that it was ready.
+var errNotReady = errors.New("it never became ready")
+
 // Options says what a host is to be. The zero value is a lone host without libvirt or network.
 type Options struct {
 	Name    string       // host name; "" means "host"
@@ -155,8 +158,8 @@ func hold(c *exec.Cmd, namespaces uintptr) (io.Closer, error) {
 		return nil, err
 	}
 	if line, _ := bufio.NewReader(out).ReadString('\n'); line != "ready\n" {
-		err := c.Wait()
-		return nil, fmt.Errorf("set-up failed: %v: %s", err, strings.TrimSpace(said.String()))
+		_ = in.Close() // so that it ends
+		return nil, fmt.Errorf("set-up failed (%w): %s", errors.Join(errNotReady, c.Wait()), strings.TrimSpace(said.String()))
 	}
 	return in, nil
 }

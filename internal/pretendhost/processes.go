@@ -64,16 +64,17 @@ func end(pid int, sig unix.Signal, wait time.Duration) error {
 	if err != nil {
 		return fmt.Errorf("open process %d: %w", pid, err)
 	}
-	defer unix.Close(fd)
+	defer func() { _ = unix.Close(fd) }()
 	if err := unix.PidfdSendSignal(fd, sig, nil, 0); err != nil && !errors.Is(err, unix.ESRCH) {
 		return fmt.Errorf("signal process %d: %w", pid, err)
 	}
+	poll := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}} //nolint:gosec // descriptors are small
 	for deadline := time.Now().Add(wait); ; {
 		left := time.Until(deadline)
 		if left <= 0 {
 			return fmt.Errorf("process %d has not ended %s after %s: %w", pid, wait, unix.SignalName(sig), context.DeadlineExceeded)
 		}
-		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, int(left.Milliseconds())+1)
+		n, err := unix.Poll(poll, int(left.Milliseconds())+1)
 		if n > 0 {
 			return nil
 		}

@@ -15,14 +15,5 @@ func Full(op, path string, err error) error {
 		return err
 	}
 	return fault.Because(op, fault.Exhausted, path, err, "the disk of %s is full: %d MiB free; make room there or use another node",
-		filepath.Dir(path), FreeMiB(filepath.Dir(path)))
-}
-
-// FreeMiB returns the room on the file system of dir in MiB, 0 if it is not known.
-func FreeMiB(dir string) int64 {
-	var s syscall.Statfs_t
-	if syscall.Statfs(dir, &s) != nil {
-		return 0
-	}
-	return int64(s.Bavail) * s.Bsize >> 20 //nolint:gosec // no file system has 2^63 blocks
+		filepath.Dir(path), freeMiB(filepath.Dir(path)))
 }

@@ -1,0 +1,122 @@
+package instance
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/shakenfist/shakenfist/event"
+	"github.com/shakenfist/shakenfist/fault"
+	"github.com/shakenfist/shakenfist/internal/view"
+	"github.com/shakenfist/shakenfist/network"
+	"github.com/shakenfist/shakenfist/store"
+)
+
+// Create records the wish for an instance, with its place, addresses and capacity, and returns it, usually in state
+// Initial. Nothing is left behind when it fails: with fault.Invalid naming the field that is wrong, with fault.NotFound for
+// a network, namespace or node that is not there, with fault.NotReady while a network is being made, with fault.Conflict
+// for an address or MAC in use, and with fault.Exhausted, with the numbers, when there is no room.
+func (m *Manager) Create(ctx context.Context, s Spec) (Instance, error) {
+	const op = "instance.Create"
+	if _, err := m.Namespaces.Get(ctx, s.Namespace); err != nil {
+		return Instance{}, err
+	}
+	if err := s.normalise(m.DefaultBus); err != nil {
+		return Instance{}, err
+	}
+	id := uuid.NewString()
+	err := m.turn(ctx, func() error {
+		return m.view.Retry(ctx, func() error { return m.create(ctx, id, &s) })
+	})
+	if err != nil {
+		return Instance{}, fault.Wrap(op, "", err)
+	}
+	return m.Get(ctx, id)
+}
+
+// turn lets one create at a time commit. They would meet at the node's capacity key otherwise, and the more there are the
+// less would get through; in turn each commit succeeds, unless another process was faster.
+func (m *Manager) turn(ctx context.Context, f func() error) error {
+	select {
+	case m.turns <- struct{}{}:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	defer func() { <-m.turns }()
+	return f()
+}
+
+// create is one attempt at the commit.
+func (m *Manager) create(ctx context.Context, id string, s *Spec) error {
+	wanted, err := m.Networks.Resolve(ctx, s.Namespace, s.Networks)
+	if err != nil {
+		return err
+	}
+	tx := view.Txn{Name: "create instance", Ref: id}
+	if err := m.Namespaces.Own(&tx, s.Namespace, "instance", id); err != nil {
+		return err
+	}
+	name, verdicts, err := m.place(ctx, &tx, s)
+	if err != nil {
+		return err
+	}
+	r := record{Spec: *s, Machine: s.machine(), Node: name, Created: time.Now(), Power: true, Turn: 1}
+	if r.Images, err = m.images(&tx, s, name); err != nil {
+		return err
+	}
+	owner := network.Owner{Instance: id, Name: s.Name, Namespace: s.Namespace, Node: name}
+	if _, err := m.Networks.Attach(&tx, owner, wanted); err != nil {
+		return err
+	}
+	if err := m.Metadata.Set(&tx, "instance", id, s.Metadata); err != nil {
+		return err
+	}
+	tx.Check(store.Absent(m.rows.Key(id)))
+	tx.Do(m.rows.Put(id, r), m.statuses.Put(id, status{State: Initial, Since: r.Created}),
+		m.events.Op(ctx, about(id), event.Audit, "create request", map[string]any{"node": name, "considered": len(verdicts)}))
+	_, err = m.view.Commit(ctx, tx)
+	return explain(err, s)
+}
+
+// explain turns a race that trying again can't win into what the caller can act on.
+func explain(err error, s *Spec) error {
+	if mac, taken := network.MACTaken(err); taken {
+		for _, n := range s.Networks {
+			if asked, perr := network.ParseMAC(n.MAC); perr == nil && asked == mac {
+				return fault.New("instance.Create", fault.Conflict, "", "macaddress %s is in use", mac)
+			}
+		}
+	}
+	if errors.Is(err, fault.Invalid) {
+		return fault.Because("instance.Create", fault.Invalid, "", err, "the request is too large to be recorded")
+	}
+	return err
+}
+
+// Delete records the wish that an instance ends, cuts off whatever is being done for it, and returns it, usually not yet
+// deleted. Deleting twice is success.
+func (m *Manager) Delete(ctx context.Context, id string) (Instance, error) {
+	const op = "instance.Delete"
+	err := m.view.Retry(ctx, func() error {
+		row, ok := m.rows.Get(id)
+		if !ok {
+			return errNotFound(op, id)
+		}
+		if !row.Value.Deleted.IsZero() {
+			return nil
+		}
+		r := row.Value
+		r.Deleted = time.Now()
+		tx := view.Txn{Name: "delete instance", Ref: id}
+		tx.Check(m.rows.At(row, id))
+		tx.Do(m.rows.Put(id, r), m.events.Op(ctx, about(id), event.Audit, "delete request", nil))
+		_, err := m.view.Commit(ctx, tx)
+		return err
+	})
+	if err != nil {
+		return Instance{}, fault.Wrap(op, id, err)
+	}
+	return m.Get(ctx, id)
+}

@@ -1,0 +1,211 @@
+// Package instance keeps the tenants' virtual machines: what they shall be, where they run, and the loop that builds them,
+// watches them and tears them down on this node.
+package instance
+
+import (
+	"context"
+	"time"
+
+	"github.com/shakenfist/shakenfist/event"
+	"github.com/shakenfist/shakenfist/fault"
+	"github.com/shakenfist/shakenfist/instance/hypervisor"
+	"github.com/shakenfist/shakenfist/internal/lookup"
+	"github.com/shakenfist/shakenfist/internal/view"
+	"github.com/shakenfist/shakenfist/namespace"
+)
+
+// Instance is a virtual machine.
+type Instance struct {
+	ID        string // UUID, lower case
+	Spec             // as asked for, with defaults filled in
+	Node      string // where it was placed
+	State     State
+	Power     string // "initial" until it first started, then on, off, paused or crashed
+	Error     string // which step failed, why, and what to do; "" unless State is Error
+	Machine   string // "pc" or "q35"
+	Resolved  []Disk // empty until the images were resolved
+	Created   time.Time
+}
+
+// Disk is a disk as the guest has it.
+type Disk struct {
+	Device     string // "vda"
+	Bus        string // "virtio"
+	SizeGiB    int    // 0 if the image's size was taken, or for a config drive
+	Blob       string // UUID of the blob beneath; "" if it is blank
+	NoSnapshot bool   // a CD-ROM or config drive
+	CDROM      bool
+}
+
+// record is an instance's intent in the store.
+type record struct {
+	Spec    Spec      `json:"spec"`
+	Machine string    `json:"machine"`
+	Node    string    `json:"node"`
+	Created time.Time `json:"created"`
+	Deleted time.Time `json:"deleted,omitzero"` // when its end was asked for; zero if it is wanted
+	Images  []image   `json:"images"`           // for each of Spec.Disks
+	Power   bool      `json:"power"`            // the guest shall run
+	Turn    int64     `json:"turn"`             // counts the changes of Power
+}
+
+// image is what a disk is made of.
+type image struct {
+	Artifact   string `json:"artifact,omitempty"`   // UUID; "" for a blank disk
+	Generation int64  `json:"generation,omitempty"` // of the fetch that must be done
+}
+
+// status is what the instance's node observed.
+type status struct {
+	State State            `json:"state"`
+	Error string           `json:"error,omitempty"`
+	Since time.Time        `json:"since"`
+	Power hypervisor.Power `json:"power,omitempty"` // "" until the first start
+	Turn  int64            `json:"turn"`            // the last turn of the power that was carried out, or failed
+	Fault *powerFault      `json:"fault,omitempty"` // of that turn
+	Disks []diskStatus     `json:"disks,omitempty"` // config drive included
+	Freed bool             `json:"freed,omitempty"` // what it held was given back
+}
+
+type diskStatus struct {
+	Disk
+	Base string `json:"base,omitempty"` // path of the cached image beneath
+	Path string `json:"path"`
+}
+
+// powerFault is why a change of power failed.
+type powerFault struct {
+	Kind fault.Kind `json:"kind"`
+	Text string     `json:"text"`
+}
+
+// Get returns an instance in whatever state. It fails with fault.NotFound.
+func (m *Manager) Get(_ context.Context, id string) (Instance, error) {
+	i, ok := m.get(id)
+	if !ok {
+		return Instance{}, errNotFound("instance.Get", id)
+	}
+	return i, nil
+}
+
+func errNotFound(op, id string) error { return fault.New(op, fault.NotFound, id, "instance not found") }
+
+func (m *Manager) get(id string) (Instance, bool) {
+	row, ok := m.rows.Get(id)
+	if !ok {
+		return Instance{}, false
+	}
+	s, _ := m.statuses.Get(id)
+	return m.join(row, s.Value), true
+}
+
+// join makes one instance of what is wanted and what is.
+func (m *Manager) join(row row, s status) Instance {
+	r := row.Value
+	i := Instance{
+		ID: row.ID, Spec: r.Spec, Node: r.Node, Machine: r.Machine, Created: r.Created,
+		State: s.State, Error: s.Error, Power: string(s.Power), Resolved: []Disk{},
+	}
+	if i.State == "" {
+		i.State = Initial
+	}
+	if i.Power == "" {
+		i.Power = "initial"
+	}
+	if !r.Deleted.IsZero() && i.State != Deleted {
+		i.State = DeleteWait
+	}
+	for _, d := range s.Disks {
+		i.Resolved = append(i.Resolved, d.Disk)
+	}
+	i.Metadata = m.Metadata.Of("instance", row.ID)
+	return i
+}
+
+// Find returns the instance that ref, a UUID or a name, means to the caller. It fails with fault.NotFound and, if a name is
+// ambiguous, with fault.Invalid.
+func (m *Manager) Find(_ context.Context, caller, ref string) (Instance, error) {
+	return lookup.Finder[Instance]{
+		Kind:      "instance",
+		ByID:      m.get,
+		ByName:    m.named,
+		Namespace: func(i Instance) string { return i.Namespace },
+		Tiers: []func(string, Instance) bool{
+			func(owner string, _ Instance) bool { return owner == caller || caller == namespace.System },
+		},
+	}.Find(caller, ref)
+}
+
+func (m *Manager) named(name string) []Instance {
+	var hits []Instance
+	for _, row := range m.rows.By("name", name) {
+		if i, ok := m.get(row.ID); ok && i.State != Deleted {
+			hits = append(hits, i)
+		}
+	}
+	return hits
+}
+
+// Filter picks instances.
+type Filter struct {
+	Namespace string // "" for every namespace
+	All       bool   // deleted ones too
+}
+
+// List returns the instances that match, ascending by UUID.
+func (m *Manager) List(_ context.Context, f Filter) []Instance {
+	rows := m.rows.All
+	if f.Namespace != "" {
+		rows = func() []row { return m.rows.By("namespace", f.Namespace) }
+	}
+	instances := []Instance{}
+	for _, row := range rows() {
+		s, _ := m.statuses.Get(row.ID)
+		if f.All || s.Value.State != Deleted {
+			instances = append(instances, m.join(row, s.Value))
+		}
+	}
+	return instances
+}
+
+// Count returns the number of instances by state.
+func (m *Manager) Count() map[State]int {
+	n := map[State]int{}
+	for _, s := range []State{Initial, Creating, Created, Error, Deleted} {
+		n[s] = m.statuses.Count("state", string(s))
+	}
+	return n
+}
+
+// Wait waits until the instance is in one of the states and returns it as it is then. One that came to state Error while
+// waiting for another ends the wait with its error.
+func (m *Manager) Wait(ctx context.Context, id string, states ...State) (Instance, error) {
+	var i Instance
+	var failed error
+	err := m.view.Await(ctx, func() bool {
+		found, ok := m.get(id)
+		if !ok {
+			failed = errNotFound("instance.Wait", id)
+			return true
+		}
+		i = found
+		for _, s := range states {
+			if i.State == s {
+				return true
+			}
+		}
+		if i.State == Error {
+			failed = fault.New("instance.Wait", fault.Internal, id, "%s", i.Error)
+			return true
+		}
+		return false
+	})
+	if err == nil {
+		err = failed
+	}
+	return i, err
+}
+
+func about(id string) event.Object { return event.Object{Kind: "instance", ID: id} }
+
+type row = view.Row[record]

@@ -1,0 +1,161 @@
+package instance
+
+import (
+	"context"
+	"log/slog"
+	"maps"
+	"net/netip"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/shakenfist/shakenfist/artifact"
+	"github.com/shakenfist/shakenfist/blob"
+	"github.com/shakenfist/shakenfist/event"
+	"github.com/shakenfist/shakenfist/instance/hypervisor"
+	"github.com/shakenfist/shakenfist/internal/reconcile"
+	"github.com/shakenfist/shakenfist/internal/view"
+	"github.com/shakenfist/shakenfist/metadata"
+	"github.com/shakenfist/shakenfist/namespace"
+	"github.com/shakenfist/shakenfist/network"
+	"github.com/shakenfist/shakenfist/node"
+	"github.com/shakenfist/shakenfist/scheduler"
+)
+
+// Deps is what a manager needs.
+type Deps struct {
+	View       *view.View
+	Events     *event.Recorder
+	Namespaces *namespace.Manager
+	Metadata   *metadata.Manager
+	Nodes      *node.Manager
+	Networks   *network.Manager
+	Artifacts  *artifact.Manager
+	Blobs      *blob.Manager
+	Driver     hypervisor.Driver
+	Mesh       func(ctx context.Context) (mtu int, err error) // MTU of tenant networks
+	Dir        string                                         // holds instances/<uuid>/
+	Zone       string
+	DNSServers []netip.Addr
+	DefaultBus string // of disks that name none
+	Limits     scheduler.Limits
+	Patience   time.Duration // how long a step may fail for reasons that pass
+	Deadline   time.Duration // how long building may take altogether
+	Linger     time.Duration // how long a deleted instance can be read
+	Resync     time.Duration
+	Log        *slog.Logger
+}
+
+// Manager keeps the instances of the cloud and runs those placed on this node.
+type Manager struct {
+	Deps
+	view     *view.View
+	events   *event.Recorder
+	rows     *view.Table[record]
+	statuses *view.Table[status]
+	capacity *view.Table[capacity]
+	loop     reconcile.Loop
+	turns    chan struct{} // see place
+
+	mu       sync.Mutex
+	observed map[string]hypervisor.Power // guarded by mu; domains on this node, by ID
+	looked   bool                        // guarded by mu; observed was filled once
+	failing  map[string]failure          // guarded by mu; by ID
+}
+
+// failure is since when, and in which step, work on an instance fails.
+type failure struct {
+	step  string
+	since time.Time
+}
+
+// New returns a manager whose tables are registered with the view.
+func New(d Deps) *Manager {
+	m := &Manager{
+		Deps: d, view: d.View, events: d.Events,
+		rows:     view.NewTable[record](d.View, "instance"),
+		statuses: view.NewTable[status](d.View, "instance-status"),
+		capacity: view.NewTable[capacity](d.View, "capacity"),
+		turns:    make(chan struct{}, 1),
+		observed: map[string]hypervisor.Power{}, failing: map[string]failure{},
+	}
+	m.rows.Index("name", func(r row) []string { return []string{r.Value.Spec.Name} })
+	m.rows.Index("namespace", func(r row) []string { return []string{r.Value.Spec.Namespace} })
+	m.rows.Index("node", func(r row) []string { return []string{r.Value.Node} })
+	m.rows.Index("artifact", func(r row) []string {
+		var ids []string
+		for _, i := range r.Value.Images {
+			if i.Artifact != "" {
+				ids = append(ids, i.Artifact)
+			}
+		}
+		return ids
+	})
+	m.statuses.Index("state", func(r view.Row[status]) []string { return []string{string(r.Value.State)} })
+	m.statuses.Index("blob", blobsOf)
+	m.loop = reconcile.Loop{
+		Name: "instances", Reconcile: m.reconcile, All: m.here, Sweep: m.sweep, Resync: d.Resync, Log: d.Log,
+	}
+	m.rows.OnChange(m.changed)
+	d.Networks.OnUp(m.loop.Wake)
+	d.Artifacts.OnChange(func(artifact string) {
+		for _, r := range m.rows.By("artifact", artifact) {
+			m.loop.Wake(r.ID)
+		}
+	})
+	d.Blobs.OnCached(func(blob string) {
+		for _, r := range m.statuses.By("blob", blob) {
+			m.loop.Wake(r.ID)
+		}
+	})
+	return m
+}
+
+func blobsOf(r view.Row[status]) []string {
+	ids := map[string]bool{}
+	for _, d := range r.Value.Disks {
+		if d.Blob != "" {
+			ids[d.Blob] = true
+		}
+	}
+	all := make([]string, 0, len(ids))
+	for id := range maps.Keys(ids) {
+		all = append(all, id)
+	}
+	return all
+}
+
+// changed wakes the loop. The wish to delete cuts off whatever is being done for the instance.
+func (m *Manager) changed(id string) {
+	if r, ok := m.rows.Get(id); ok && !r.Value.Deleted.IsZero() {
+		m.loop.Interrupt(id)
+		return
+	}
+	m.loop.Wake(id)
+}
+
+// Run builds, watches and tears down this node's instances until ctx ends. Guests keep running.
+func (m *Manager) Run(ctx context.Context) {
+	var watching sync.WaitGroup
+	watching.Go(func() { m.watch(ctx) })
+	m.loop.Run(ctx)
+	watching.Wait()
+}
+
+// Busy returns the instances that are being worked on.
+func (m *Manager) Busy() []string { return m.loop.Busy() }
+
+// here lists the instances placed on this node that are not gone.
+func (m *Manager) here() []string {
+	var ids []string
+	for _, r := range m.rows.By("node", m.Nodes.Name()) {
+		if s, _ := m.statuses.Get(r.ID); s.Value.State != Deleted {
+			ids = append(ids, r.ID)
+		}
+	}
+	return ids
+}
+
+func (m *Manager) dir(id string) string { return filepath.Join(m.Dir, "instances", id) }
+
+func (m *Manager) consoleLog(id string) string { return filepath.Join(m.dir(id), "console.log") }

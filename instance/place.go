@@ -1,0 +1,111 @@
+package instance
+
+import (
+	"context"
+	"math/rand/v2"
+
+	"github.com/shakenfist/shakenfist/internal/view"
+	"github.com/shakenfist/shakenfist/metadata"
+	"github.com/shakenfist/shakenfist/node"
+	"github.com/shakenfist/shakenfist/scheduler"
+)
+
+// capacity is what a node has promised to its instances, under "capacity/<node>". A create checks its revision, so the sum
+// can't be overdrawn; it is given back in the commit that ends the instance.
+type capacity struct {
+	VCPUs     int64 `json:"vcpus"`
+	MemoryMiB int64 `json:"memory_mib"`
+	DiskGiB   int64 `json:"disk_gib"`
+	Instances int64 `json:"instances"`
+}
+
+func (c capacity) plus(s *Spec, sign int64) capacity {
+	return capacity{
+		VCPUs: c.VCPUs + sign*int64(s.CPUs), MemoryMiB: c.MemoryMiB + sign*int64(s.MemoryMiB),
+		DiskGiB: c.DiskGiB + sign*s.diskGiB(), Instances: c.Instances + sign,
+	}
+}
+
+// growth is what building a disk is expected to take at once, in bytes.
+const growth = 1 << 30
+
+// place picks a node for s and adds the claim of its capacity to tx. It fails as scheduler.Pick does.
+func (m *Manager) place(ctx context.Context, tx *view.Txn, s *Spec) (string, []scheduler.Verdict, error) {
+	affinity, err := metadata.Affinity(s.Metadata)
+	if err != nil {
+		return "", nil, err
+	}
+	want := scheduler.Want{
+		VCPUs: int64(s.CPUs), MemoryMiB: int64(s.MemoryMiB), DiskGiB: s.diskGiB(),
+		GrowthBytes: growth * int64(len(s.Disks)), PlacedOn: s.PlacedOn, Affinity: affinity,
+	}
+	rng := rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())) //nolint:gosec // spreads, does not protect
+	name, verdicts, err := scheduler.Pick(m.candidates(ctx, s, affinity), want, m.Limits, rng)
+	if err != nil {
+		return "", verdicts, err
+	}
+	row, _ := m.capacity.Get(name)
+	tx.Check(m.capacity.At(row, name))
+	tx.Do(m.capacity.Put(name, row.Value.plus(s, 1)))
+	return name, verdicts, nil
+}
+
+// candidates are the nodes as the scheduler sees them.
+func (m *Manager) candidates(ctx context.Context, s *Spec, affinity map[string]int) []scheduler.Node {
+	building := m.building()
+	var nodes []scheduler.Node
+	for _, n := range m.Nodes.List(ctx) {
+		if n.State == node.Stopped && n.Name != s.PlacedOn {
+			continue // left in order; nobody needs to hear why it was not taken
+		}
+		c, _ := m.capacity.Get(n.Name)
+		nodes = append(nodes, scheduler.Node{
+			Name: n.Name, State: string(n.State), Hypervisor: n.IsHypervisor, Unreachable: n.Down,
+			CPUs: int64(n.CPUs), MaxVCPUs: int64(n.MaxVCPUs), MemoryMiB: int64(n.MemoryMiB),
+			DiskTotalBytes: n.DiskTotal, DiskFreeBytes: n.DiskFree,
+			Committed: scheduler.Committed{
+				VCPUs: c.Value.VCPUs, MemoryMiB: c.Value.MemoryMiB, DiskGiB: c.Value.DiskGiB, Instances: c.Value.Instances,
+			},
+			GrowthBytes: building[n.Name],
+			Tags:        m.tagsOn(n.Name, s.Namespace, affinity),
+		})
+	}
+	return nodes
+}
+
+// building is, by node, the disk growth promised to instances that are not built yet.
+func (m *Manager) building() map[string]int64 {
+	sum := map[string]int64{}
+	for _, state := range []State{Initial, Creating} {
+		for _, s := range m.statuses.By("state", string(state)) {
+			if r, ok := m.rows.Get(s.ID); ok {
+				sum[r.Value.Node] += growth * int64(len(r.Value.Spec.Disks))
+			}
+		}
+	}
+	return sum
+}
+
+// tagsOn counts, by tag, the namespace's instances on a node. Only who has an affinity pays for it.
+func (m *Manager) tagsOn(name, ns string, affinity map[string]int) map[string]int {
+	if len(affinity) == 0 {
+		return nil
+	}
+	tags := map[string]int{}
+	for _, r := range m.rows.By("node", name) {
+		if s, _ := m.statuses.Get(r.ID); r.Value.Spec.Namespace != ns || s.Value.State == Deleted || s.Value.State == Error {
+			continue
+		}
+		for _, t := range metadata.Tags(m.Metadata.Of("instance", r.ID)) {
+			tags[t]++
+		}
+	}
+	return tags
+}
+
+// free adds to tx that an instance's share of its node's capacity is free again.
+func (m *Manager) free(tx *view.Txn, r *record) {
+	row, _ := m.capacity.Get(r.Node)
+	tx.Check(m.capacity.At(row, r.Node))
+	tx.Do(m.capacity.Put(r.Node, row.Value.plus(&r.Spec, -1)))
+}

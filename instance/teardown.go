@@ -1,0 +1,141 @@
+package instance
+
+import (
+	"context"
+	"errors"
+	"os"
+	"syscall"
+	"time"
+
+	"github.com/shakenfist/shakenfist/fault"
+	"github.com/shakenfist/shakenfist/internal/step"
+	"github.com/shakenfist/shakenfist/internal/view"
+)
+
+// tearDown removes everything of an instance from this node, and then from the store. Each part is safe to repeat.
+func (m *Manager) tearDown(ctx context.Context, row row, s status) error {
+	if err := m.Driver.Remove(ctx, row.ID); err != nil {
+		return err
+	}
+	if err := m.removeFolder(ctx, row.ID); err != nil {
+		return err
+	}
+	err := m.view.Retry(ctx, func() error {
+		tx := view.Txn{Name: "instance deleted", Ref: row.ID}
+		tx.Check(m.rows.At(row, row.ID))
+		if err := m.move(ctx, &tx, row.ID, Deleted, "deleted", func(s *status) { s.Power, s.Freed = "", true }); err != nil {
+			return err
+		}
+		if !s.Freed {
+			m.giveBack(ctx, &tx, row)
+		}
+		m.Namespaces.Disown(&tx, row.Value.Spec.Namespace, "instance", row.ID)
+		_, err := m.view.Commit(ctx, tx)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	m.mu.Lock()
+	delete(m.observed, row.ID)
+	delete(m.failing, row.ID)
+	m.mu.Unlock()
+	return nil
+}
+
+// giveBack adds to tx that an instance holds nothing any more: capacity, addresses, images.
+func (m *Manager) giveBack(_ context.Context, tx *view.Txn, row row) {
+	m.free(tx, &row.Value)
+	m.Networks.Detach(tx, row.ID)
+	s, _ := m.statuses.Get(row.ID)
+	for _, id := range blobsOf(s) {
+		m.Blobs.DropRef(tx, id, m.refOwner(row))
+	}
+}
+
+func (m *Manager) removeFolder(ctx context.Context, id string) error {
+	dir := m.dir(id)
+	if _, err := os.Lstat(dir); errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	err := step.Do(ctx, "remove instance folder", id, func() error { return os.RemoveAll(dir) })
+	return diskFault("remove instance folder", dir, err)
+}
+
+// diskFault gives a file system's error a kind, and says what to do. Of nil it is nil.
+func diskFault(what, path string, err error) error {
+	const op = "instance.files"
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return fault.Because(op, fault.Exhausted, "", err, "%s: the disk that holds %s is full; free space there", what, path)
+	case errors.Is(err, os.ErrPermission), errors.Is(err, syscall.EROFS):
+		return fault.Because(op, fault.Internal, "", err, "%s: %s can't be written; check its permissions and mount", what, path)
+	}
+	return fault.Wrap(op+": "+what, path, err)
+}
+
+// sweep removes from this node what no instance wants, and looks at every domain.
+func (m *Manager) sweep(ctx context.Context) error {
+	there, err := m.Driver.List(ctx)
+	if err != nil {
+		m.Nodes.Look()
+		return err
+	}
+	folders, err := os.ReadDir(m.dir(""))
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return diskFault("read instances folder", m.dir(""), err)
+	}
+	// What was begun after this read is not in there, so it can't be removed by mistake.
+	if err := m.view.Fresh(ctx); err != nil {
+		return err
+	}
+	m.seeAll(there)
+	for _, d := range there {
+		if m.wanted(d.ID, false) {
+			continue
+		}
+		m.Log.InfoContext(ctx, "removing a domain that nobody wants", "instance", d.ID)
+		if err := m.Driver.Remove(ctx, d.ID); err != nil {
+			return err
+		}
+	}
+	for _, f := range folders {
+		if m.wanted(f.Name(), true) {
+			continue
+		}
+		m.Log.InfoContext(ctx, "removing a folder that nobody wants", "instance", f.Name())
+		if err := m.removeFolder(ctx, f.Name()); err != nil {
+			return err
+		}
+	}
+	return m.forget(ctx)
+}
+
+// wanted reports whether an instance has something here. One that failed keeps its folder, with the console's log.
+func (m *Manager) wanted(id string, folder bool) bool {
+	r, ok := m.rows.Get(id)
+	s, _ := m.statuses.Get(id)
+	if !ok || r.Value.Node != m.Nodes.Name() || s.Value.State == Deleted {
+		return false
+	}
+	return folder || s.Value.State != Error
+}
+
+// forget drops records that were deleted longer ago than Linger.
+func (m *Manager) forget(ctx context.Context) error {
+	for _, s := range m.statuses.By("state", string(Deleted)) {
+		if time.Since(s.Value.Since) < m.Linger {
+			continue
+		}
+		tx := view.Txn{Name: "forget instance", Ref: s.ID}
+		tx.Check(m.statuses.At(s, s.ID))
+		tx.Do(m.rows.Delete(s.ID), m.statuses.Delete(s.ID), m.events.Forget(about(s.ID)))
+		m.Metadata.Forget(&tx, "instance", s.ID)
+		if _, err := m.view.Commit(ctx, tx); err != nil && !errors.Is(err, fault.Conflict) {
+			return err
+		}
+	}
+	return nil
+}

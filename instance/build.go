@@ -14,6 +14,7 @@ import (
 	"github.com/shakenfist/shakenfist/instance/hypervisor"
 	"github.com/shakenfist/shakenfist/internal/step"
 	"github.com/shakenfist/shakenfist/internal/view"
+	"github.com/shakenfist/shakenfist/store"
 )
 
 // reconcile takes an instance's next steps on this node.
@@ -136,7 +137,7 @@ func (m *Manager) failed(ctx context.Context, row row, step string, err error) e
 }
 
 // conflicting tells a lost race for a record, after which everything is read again, from other failures.
-func conflicting(err error) bool { return errors.Is(err, fault.Conflict) }
+func conflicting(err error) bool { return store.FailedChecks(err) != nil }
 
 // forgive notes that the instance got as far as step.
 func (m *Manager) forgive(id, step string) {

@@ -16,15 +16,15 @@ import (
 
 // Instance is a virtual machine.
 type Instance struct {
-	ID        string // UUID, lower case
-	Spec             // as asked for, with defaults filled in
-	Node      string // where it was placed
-	State     State
-	Power     string // "initial" until it first started, then on, off, paused or crashed
-	Error     string // which step failed, why, and what to do; "" unless State is Error
-	Machine   string // "pc" or "q35"
-	Resolved  []Disk // empty until the images were resolved
-	Created   time.Time
+	ID       string // UUID, lower case
+	Spec            // as asked for, with defaults filled in
+	Node     string // where it was placed
+	State    State
+	Power    string // "initial" until it first started, then on, off, paused or crashed
+	Error    string // which step failed, why, and what to do; "" unless State is Error
+	Machine  string // "pc" or "q35"
+	Resolved []Disk // empty until the images were resolved
+	Created  time.Time
 }
 
 // Disk is a disk as the guest has it.

@@ -14,7 +14,9 @@ import (
 
 // tearDown removes everything of an instance from this node, and then from the store. Each part is safe to repeat.
 func (m *Manager) tearDown(ctx context.Context, row row, s status) error {
-	if err := m.Driver.Remove(ctx, row.ID); err != nil {
+	// An instance that failed was taken down then. A hypervisor that does not answer must not keep its record: should there
+	// be a domain after all, the sweep removes it.
+	if err := m.Driver.Remove(ctx, row.ID); err != nil && (s.State != Error || !errors.Is(err, fault.Unavailable)) {
 		return err
 	}
 	if err := m.removeFolder(ctx, row.ID); err != nil {

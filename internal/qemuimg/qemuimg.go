@@ -1,4 +1,4 @@
-//go:build unix
+//go:build linux
 
 // Package qemuimg makes disk images with qemu-img.
 //

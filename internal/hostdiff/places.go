@@ -7,7 +7,7 @@ func Places() []Place {
 		{Name: "libvirt definitions", look: names("/etc/libvirt")},
 		{Name: "libvirt running", look: names("/run/libvirt")},
 		{Name: "libvirt state", look: names("/var/lib/libvirt")},
-		{Name: "libvirt cache", look: names("/var/cache/libvirt", "/capabilities")},
+		{Name: "libvirt cache", look: names("/var/cache/libvirt", "/qemu/capabilities")},
 		{Name: "libvirt logs", look: names("/var/log/libvirt")},
 		{Name: "control groups", Shared: true, look: controlGroups},
 

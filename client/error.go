@@ -56,7 +56,7 @@ func refusal(r request, answer *http.Response) error {
 		text = answer.Status
 	}
 	if id := answer.Header.Get(api.HeaderRequestID); kind == fault.Internal && id != "" {
-		text += " (the server's log says more under request " + id + ")"
+		text += " (request " + id + ")"
 	}
 	return fault.New(r.method, kind, r.path, "%s", text)
 }

@@ -1,0 +1,166 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/shakenfist/shakenfist/api"
+	"github.com/shakenfist/shakenfist/client"
+)
+
+func (a *app) artifactGroup() *cobra.Command {
+	return group("artifact", "Images and their versions", "sf-client artifact cache debian:12",
+		a.artifactCache(), a.artifactList(), a.artifactShow(), a.artifactVersions(), a.artifactDelete(),
+		a.eventsCommand("an artifact", "ARTIFACT", artifactNames, (*client.Client).ArtifactEvents))
+}
+
+func (a *app) artifactCache() *cobra.Command {
+	r, namespace := api.CreateArtifact{}, ""
+	return a.leaf(leaf{
+		use: "cache URL", short: "Have an image fetched",
+		long: "So that instances need not wait for it. If it was fetched before, it is fetched again only if it changed since. URL " +
+			"may be a shorthand such as debian:12.",
+		example: "sf-client artifact cache https://example.com/images/base.qcow2\nsf-client artifact cache debian:12 --shared",
+		args:    cobra.ExactArgs(1),
+		flags: func(f *pflag.FlagSet) {
+			choose(f, &r.Shared, true, "shared", "let every namespace use it; for the namespace system only")
+			choose(f, &r.Shared, false, "not-shared", "do not (the default)")
+			namespaceFlag(f, &namespace)
+		},
+		run: func(ctx context.Context, c *client.Client, args []string) error {
+			r.URL = args[0]
+			if _, err := c.In(namespace).CreateArtifact(ctx, r); err != nil {
+				return err
+			}
+			return a.quiet()
+		},
+	})
+}
+
+func (a *app) artifactList() *cobra.Command {
+	return a.leaf(leaf{
+		use: "list", short: "List the artifacts you may use", example: "sf-client artifact list", args: cobra.NoArgs,
+		run: func(ctx context.Context, c *client.Client, _ []string) error {
+			l, err := c.ListArtifacts(ctx, "")
+			if err != nil {
+				return err
+			}
+			return a.artifacts(l)
+		},
+	})
+}
+
+func (a *app) artifacts(l api.List[api.Artifact]) error {
+	if a.format == formatJSON {
+		return a.json(l)
+	}
+	var rows [][]string
+	for _, v := range l {
+		versions := fmt.Sprintf("%d of %d", len(v.Blobs), v.Index)
+		rows = append(rows, []string{v.UUID, v.Namespace, v.Type, v.SourceURL, versions, v.State, yesNo(v.Shared)})
+	}
+	return a.table([]string{"uuid", "namespace", "type", "source url", "versions", "state", "shared"}, rows)
+}
+
+func (a *app) artifactShow() *cobra.Command {
+	return a.leaf(leaf{
+		use: "show ARTIFACT", short: "Show an artifact and its versions",
+		example: "sf-client artifact show 69ff59a7-5d07-43b4-8f29-bc2ef1b44f6a", args: cobra.ExactArgs(1), complete: artifactNames,
+		run: func(ctx context.Context, c *client.Client, args []string) error {
+			v, err := c.GetArtifact(ctx, args[0])
+			if err != nil {
+				return err
+			}
+			return a.artifact(v)
+		},
+	})
+}
+
+func (a *app) artifact(v api.Artifact) error {
+	if a.format == formatJSON {
+		return a.selected(v, "uuid", "namespace", "artifact_type", "state", "source_url", "blob_uuid", "index", "blobs",
+			"max_versions", "shared", "metadata")
+	}
+	a.record([]field{
+		{"uuid", v.UUID},
+		{"namespace", v.Namespace},
+		{"type", v.Type},
+		{"state", v.State},
+		{"source url", v.SourceURL},
+		{"current version blob uuid", v.BlobUUID},
+		{"number of versions", strconv.Itoa(len(v.Blobs))},
+		{"maximum versions", strconv.Itoa(v.MaxVersions)},
+		{"shared", yesNo(v.Shared)},
+	})
+	if err := a.metadata(v.Metadata); err != nil {
+		return err
+	}
+	return a.artifactBlobs(v.Blobs)
+}
+
+// artifactBlobs prints the versions of an artifact, sizes in MiB.
+func (a *app) artifactBlobs(blobs map[int]api.ArtifactBlob) error {
+	fmt.Fprintln(a.out)
+	indexes := slices.Sorted(maps.Keys(blobs))
+	if a.format == formatSimple {
+		rows := [][]string{{"version", "index", "blob uuid", "size", "instances"}}
+		for _, n := range indexes {
+			b := blobs[n]
+			rows = append(rows, []string{
+				"version", strconv.Itoa(n), b.UUID, fmt.Sprintf("%.1fMB", float64(b.Size)/mib), strings.Join(b.Instances, " "),
+			})
+		}
+		return a.csv(rows...)
+	}
+	fmt.Fprintln(a.out, "Versions:")
+	var fields []field
+	for _, n := range indexes {
+		b := blobs[n]
+		text := fmt.Sprintf("blob %s is %.1fMB", b.UUID, float64(b.Size)/mib)
+		if len(b.Instances) > 0 {
+			text += ", used by " + strings.Join(b.Instances, ", ")
+		}
+		fields = append(fields, field{strconv.Itoa(n), text})
+	}
+	a.aligned("    ", fields)
+	return nil
+}
+
+func (a *app) artifactVersions() *cobra.Command {
+	return a.leaf(leaf{
+		use: "versions ARTIFACT", short: "Print the blobs of an artifact, always as JSON",
+		example: "sf-client artifact versions 69ff59a7-5d07-43b4-8f29-bc2ef1b44f6a", args: cobra.ExactArgs(1), complete: artifactNames,
+		run: func(ctx context.Context, c *client.Client, args []string) error {
+			l, err := c.ArtifactVersions(ctx, args[0])
+			if err != nil {
+				return err
+			}
+			return a.json(api.List[api.IndexedBlob](l))
+		},
+	})
+}
+
+func (a *app) artifactDelete() *cobra.Command {
+	return a.leaf(leaf{
+		use: "delete ARTIFACT", short: "Delete an artifact with all its versions",
+		long:    "Instances that were made from it are not touched.",
+		example: "sf-client artifact delete 69ff59a7-5d07-43b4-8f29-bc2ef1b44f6a", args: cobra.ExactArgs(1), complete: artifactNames,
+		run: func(ctx context.Context, c *client.Client, args []string) error {
+			v, err := c.DeleteArtifact(ctx, args[0])
+			if err != nil || a.format != formatJSON {
+				return err
+			}
+			if v.UUID == "" { // it was deleted already
+				return a.json(nil)
+			}
+			return a.json(v)
+		},
+	})
+}

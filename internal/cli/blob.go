@@ -1,0 +1,117 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/shakenfist/shakenfist/api"
+	"github.com/shakenfist/shakenfist/client"
+)
+
+func (a *app) blobGroup() *cobra.Command {
+	return group("blob", "What artifacts are made of", "sf-client blob show 578da8b6-6f4b-4a35-9f2b-6d0c8f5e3a11", a.blobList(), a.blobShow())
+}
+
+func (a *app) blobList() *cobra.Command {
+	return a.leaf(leaf{
+		use: "list", short: "List blobs, sizes in GiB; for the namespace system only", example: "sf-client blob list", args: cobra.NoArgs,
+		run: func(ctx context.Context, c *client.Client, _ []string) error {
+			l, err := c.ListBlobs(ctx, "")
+			if err != nil {
+				return err
+			}
+			return a.blobs(l)
+		},
+	})
+}
+
+func (a *app) blobs(l api.List[api.Blob]) error {
+	if a.format == formatJSON {
+		return a.json(l)
+	}
+	var rows [][]string
+	for _, b := range l {
+		i := imageOf(b)
+		rows = append(rows, []string{
+			b.UUID, b.State, gibibytes(float64(b.Size)), gibibytes(float64(i.VirtualSize)), i.FileFormat, i.MIMEType,
+			local(b.Modified), local(b.FetchedAt), strings.Join(slices.Sorted(slices.Values(b.Locations)), " "),
+			strconv.Itoa(b.ReferenceCount), a.lines(b.Instances, " "),
+		})
+	}
+	return a.table([]string{
+		"uuid", "state", "size", "virtual size", "file format", "mime type", "modified", "fetched at", "locations", "reference count", "instances",
+	}, rows)
+}
+
+// imageOf returns what is known of a blob's content, the zero value if it was not looked at yet.
+func imageOf(b api.Blob) api.ImageInfo {
+	if b.ImageInfo == nil {
+		return api.ImageInfo{}
+	}
+	return *b.ImageInfo
+}
+
+func (a *app) blobShow() *cobra.Command {
+	return a.leaf(leaf{
+		use: "show UUID", short: "Show a blob", example: "sf-client blob show 578da8b6-6f4b-4a35-9f2b-6d0c8f5e3a11",
+		args: cobra.ExactArgs(1), complete: blobNames,
+		run: func(ctx context.Context, c *client.Client, args []string) error {
+			b, err := c.GetBlob(ctx, args[0])
+			if err != nil {
+				return err
+			}
+			return a.blob(b)
+		},
+	})
+}
+
+func (a *app) blob(b api.Blob) error {
+	if a.format == formatJSON {
+		return a.json(b)
+	}
+	i, used := imageOf(b), "never"
+	if b.LastUsed != nil {
+		used = local(*b.LastUsed)
+	}
+	a.record([]field{
+		{"uuid", b.UUID},
+		{"state", b.State},
+		{"actual size", strconv.FormatInt(b.Size, 10)},
+		{"virtual size", strconv.FormatInt(int64(i.VirtualSize), 10)},
+		{"sha512", orNone(b.SHA512)},
+		{"format", i.FileFormat},
+		{"fetched at", local(b.FetchedAt)},
+		{"last used", used},
+		{"reference count", strconv.Itoa(b.ReferenceCount)},
+		{"locations", strings.Join(slices.Sorted(slices.Values(b.Locations)), " ")},
+	})
+	if err := a.metadata(b.Metadata); err != nil {
+		return err
+	}
+	a.transcodes(b.Transcodes)
+	a.names("Users", "user", b.Instances)
+	return nil
+}
+
+// transcodes prints the blobs that are this one in another format.
+func (a *app) transcodes(byFormat map[string]string) {
+	fmt.Fprintln(a.out)
+	var fields []field
+	for _, format := range slices.Sorted(maps.Keys(byFormat)) {
+		fields = append(fields, field{harmless(format), byFormat[format]})
+	}
+	if a.format == formatPretty {
+		fmt.Fprintln(a.out, "Transcodes:")
+		a.aligned("    ", fields)
+		return
+	}
+	for _, f := range fields {
+		fmt.Fprintf(a.out, "transcode,%s,%s\n", f.label, harmless(f.value))
+	}
+}

@@ -1,0 +1,129 @@
+package cli
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/shakenfist/shakenfist/client"
+)
+
+// completionPatience is how long a shell may hang when somebody presses tab.
+const completionPatience = 3 * time.Second
+
+// candidate is something that a word may be completed to.
+type candidate struct{ word, explanation string }
+
+// completer asks the server for the objects that an argument may be.
+type completer func(ctx context.Context, c *client.Client) ([]candidate, error)
+
+// completion returns what cobra calls to complete the first argument by f. All others complete to nothing.
+func (a *app) completion(f completer) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, args []string, start string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		if f == nil || len(args) > 0 {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		return a.candidates(cmd, f, start)
+	}
+}
+
+// flagCompletion is completion for the value of a flag.
+func (a *app) flagCompletion(f completer) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, _ []string, start string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		return a.candidates(cmd, f, start)
+	}
+}
+
+func (a *app) candidates(cmd *cobra.Command, f completer, start string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	s, err := a.lookUp()
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveError
+	}
+	s.fill(settings{APIURL: "http://localhost:13000"})
+	a.strategy = string(client.Continue)
+	c, err := a.connect(s)
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveError
+	}
+	ctx, cancel := context.WithTimeout(cmd.Context(), completionPatience)
+	defer cancel()
+	all, err := f(ctx, c)
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveError
+	}
+	var words []cobra.Completion
+	for _, one := range all {
+		if one.word != "" && strings.HasPrefix(one.word, start) {
+			words = append(words, cobra.CompletionWithDesc(harmless(one.word), harmless(one.explanation)))
+		}
+	}
+	return words, cobra.ShellCompDirectiveNoFileComp
+}
+
+func instanceNames(ctx context.Context, c *client.Client) ([]candidate, error) {
+	list, err := c.ListInstances(ctx, false)
+	var all []candidate
+	for _, i := range list {
+		all = append(all, candidate{i.Name, i.State + " " + i.UUID}, candidate{i.UUID, i.State + " " + i.Name})
+	}
+	return all, err
+}
+
+func networkNames(ctx context.Context, c *client.Client) ([]candidate, error) {
+	list, err := c.ListNetworks(ctx, false)
+	var all []candidate
+	for _, n := range list {
+		all = append(all, candidate{n.Name, n.Netblock + " " + n.UUID}, candidate{n.UUID, n.Netblock + " " + n.Name})
+	}
+	return all, err
+}
+
+func artifactNames(ctx context.Context, c *client.Client) ([]candidate, error) {
+	list, err := c.ListArtifacts(ctx, "")
+	var all []candidate
+	for _, v := range list {
+		all = append(all, candidate{v.UUID, v.Type + " " + v.SourceURL})
+	}
+	return all, err
+}
+
+func blobNames(ctx context.Context, c *client.Client) ([]candidate, error) {
+	list, err := c.ListBlobs(ctx, "")
+	var all []candidate
+	for _, b := range list {
+		all = append(all, candidate{b.UUID, b.State})
+	}
+	return all, err
+}
+
+func nodeNames(ctx context.Context, c *client.Client) ([]candidate, error) {
+	list, err := c.ListNodes(ctx)
+	var all []candidate
+	for _, n := range list {
+		all = append(all, candidate{n.Name, n.State})
+	}
+	return all, err
+}
+
+func namespaceNames(ctx context.Context, c *client.Client) ([]candidate, error) {
+	list, err := c.ListNamespaces(ctx)
+	var all []candidate
+	for _, n := range list {
+		all = append(all, candidate{n.Name, n.State})
+	}
+	return all, err
+}
+
+// interfaceNames offers the interfaces of all instances: there is no list of interfaces as such.
+func interfaceNames(ctx context.Context, c *client.Client) ([]candidate, error) {
+	list, err := c.ListInstances(ctx, false)
+	var all []candidate
+	for _, i := range list {
+		for _, f := range i.Interfaces {
+			all = append(all, candidate{f.UUID, i.Name + " " + orNone(f.IPv4)})
+		}
+	}
+	return all, err
+}

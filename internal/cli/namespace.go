@@ -1,0 +1,152 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/shakenfist/shakenfist/api"
+	"github.com/shakenfist/shakenfist/client"
+)
+
+func (a *app) namespaceGroup() *cobra.Command {
+	return group("namespace", "Tenants and their keys", "sf-client namespace list",
+		a.namespaceList(), a.namespaceShow(), a.namespaceCreate(), a.namespaceDelete(), a.namespaceAddKey(), a.namespaceDeleteKey())
+}
+
+func (a *app) namespaceList() *cobra.Command {
+	return a.leaf(leaf{
+		use: "list", short: "List the namespaces you may act in", example: "sf-client namespace list", args: cobra.NoArgs,
+		run: func(ctx context.Context, c *client.Client, _ []string) error {
+			l, err := c.ListNamespaces(ctx)
+			if err != nil {
+				return err
+			}
+			return a.namespaces(l)
+		},
+	})
+}
+
+func (a *app) namespaces(l api.List[api.Namespace]) error {
+	if a.format == formatJSON {
+		return a.json(l)
+	}
+	header, width := []string{"name", "state", "trusted namespaces"}, 3
+	if a.format == formatSimple {
+		width = 2
+	}
+	var rows [][]string
+	for _, n := range l {
+		rows = append(rows, []string{n.Name, n.State, strings.Join(n.Trust.Full, " ")}[:width])
+	}
+	return a.table(header[:width], rows)
+}
+
+func (a *app) namespaceShow() *cobra.Command {
+	return a.leaf(leaf{
+		use: "show NAMESPACE", short: "Show a namespace, the names of its keys and whom it trusts",
+		example: "sf-client namespace show demo", args: cobra.ExactArgs(1), complete: namespaceNames,
+		run: func(ctx context.Context, c *client.Client, args []string) error {
+			n, err := c.GetNamespace(ctx, args[0])
+			if err != nil {
+				return err
+			}
+			return a.namespace(n)
+		},
+	})
+}
+
+func (a *app) namespace(n api.Namespace) error {
+	if a.format == formatJSON {
+		return a.json(n)
+	}
+	a.record([]field{{"name", n.Name}, {"state", n.State}})
+	a.names("Key names", "keyname", n.Keys)
+	if err := a.metadata(n.Metadata); err != nil {
+		return err
+	}
+	a.names("Full trust", "fulltrust", n.Trust.Full)
+	return nil
+}
+
+// names prints a part of a record that is a list of names.
+func (a *app) names(title, label string, names []string) {
+	fmt.Fprintln(a.out)
+	line := "    %[2]s\n"
+	if a.format == formatSimple {
+		line = "%s,%s\n"
+	} else {
+		fmt.Fprintf(a.out, "%s:\n", title)
+	}
+	for _, name := range names {
+		fmt.Fprintf(a.out, line, label, harmless(name))
+	}
+}
+
+func (a *app) namespaceCreate() *cobra.Command {
+	return a.leaf(leaf{
+		use: "create NAMESPACE", short: "Create a namespace",
+		long:    "Only the namespace system may do this. Nobody can log in to the new namespace before it has a key; see add-key.",
+		example: "sf-client namespace create demo", args: cobra.ExactArgs(1),
+		run: func(ctx context.Context, c *client.Client, args []string) error {
+			if _, err := c.CreateNamespace(ctx, api.CreateNamespace{Namespace: args[0]}); err != nil {
+				return err
+			}
+			return a.quiet()
+		},
+	})
+}
+
+func (a *app) namespaceDelete() *cobra.Command {
+	return a.leaf(leaf{
+		use: "delete NAMESPACE", short: "Delete a namespace that has no instances and networks",
+		long: "Only the namespace system may do this. Its artifacts are deleted with it.", example: "sf-client namespace delete demo",
+		args: cobra.ExactArgs(1), complete: namespaceNames,
+		run: func(ctx context.Context, c *client.Client, args []string) error {
+			if err := c.DeleteNamespace(ctx, args[0]); err != nil {
+				return err
+			}
+			return a.quiet()
+		},
+	})
+}
+
+func (a *app) namespaceAddKey() *cobra.Command {
+	return a.leaf(leaf{
+		use: "add-key NAMESPACE KEYNAME KEY", short: "Give a namespace a key to log in with",
+		long: "KEY is the secret; a - reads it from the first line of stdin, which keeps it from the list of processes and the " +
+			"shell's history. A key of that name that is there already gets the new secret.",
+		example: "sf-client namespace add-key demo deploy s3cret\nsf-client namespace add-key demo deploy - < secret.txt",
+		args:    cobra.ExactArgs(3), complete: namespaceNames,
+		run: func(ctx context.Context, c *client.Client, args []string) error {
+			key := args[2]
+			if key == "-" {
+				line, err := bufio.NewReader(a.in).ReadString('\n')
+				if key = strings.TrimRight(line, "\r\n"); key == "" {
+					return failed("There is no key on stdin: %v", err)
+				}
+			}
+			if err := c.AddKey(ctx, args[0], api.AddKey{KeyName: args[1], Key: key}); err != nil {
+				return err
+			}
+			return a.quiet()
+		},
+	})
+}
+
+func (a *app) namespaceDeleteKey() *cobra.Command {
+	return a.leaf(leaf{
+		use: "delete-key NAMESPACE KEYNAME", short: "Remove a key from a namespace",
+		long: "Whoever is logged in with it is logged out.", example: "sf-client namespace delete-key demo deploy",
+		args: cobra.ExactArgs(2), complete: namespaceNames,
+		run: func(ctx context.Context, c *client.Client, args []string) error {
+			if err := c.DeleteKey(ctx, args[0], args[1]); err != nil {
+				return err
+			}
+			return a.quiet()
+		},
+	})
+}

@@ -1,0 +1,55 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/shakenfist/shakenfist/fault"
+)
+
+// prefixes say what kind of trouble an error is, in the words that scripts know.
+var prefixes = map[fault.Kind]string{
+	fault.Invalid:      "Malformed Request",
+	fault.Unauthorized: "Not authenticated",
+	fault.Forbidden:    "Not authorized",
+	fault.NotFound:     "Resource not found",
+	fault.NotReady:     "Dependencies not ready",
+	fault.Conflict:     "Resource state conflict",
+	fault.Internal:     "Internal Server Error",
+	fault.Exhausted:    "Insufficient Resources",
+	fault.Unavailable:  "Server unavailable",
+}
+
+// failure is an error that is not the server's refusal: its text is all there is to say.
+type failure struct{ text string }
+
+func (e failure) Error() string { return e.text }
+
+func failed(format string, args ...any) error { return failure{fmt.Sprintf(format, args...)} }
+
+// report prints an error to stderr and returns the exit code.
+func (a *app) report(ctx context.Context, cmd *cobra.Command, err error) int {
+	var usage usageError
+	var own failure
+	var known *fault.Error
+	switch {
+	case err == nil:
+		return exitOK
+	case interrupted(ctx, err):
+		fmt.Fprintln(a.err, "Interrupted. What was asked of the server goes on.")
+		return exitInterrupted
+	case errors.As(err, &usage):
+		fmt.Fprintf(a.err, "Usage error: %s\nTry: %s --help\n", harmless(usage.text), cmd.CommandPath())
+		return exitUsage
+	case errors.As(err, &own):
+		fmt.Fprintln(a.err, harmless(own.text))
+	case errors.As(err, &known):
+		fmt.Fprintf(a.err, "%s: %s\n", prefixes[known.Kind], harmless(fault.Text(err)))
+	default:
+		fmt.Fprintf(a.err, "Error: %s\n", harmless(err.Error()))
+	}
+	return exitFailure
+}

@@ -102,7 +102,6 @@ func (m *Manager) Delete(ctx context.Context, id string) (Network, error) {
 	if err != nil {
 		return Network{}, fault.Wrap(op, id, err)
 	}
-	m.loop.Interrupt(id)
 	return m.Get(ctx, id)
 }
 

@@ -77,13 +77,22 @@ func New(d Deps) *Manager {
 	m.loop = reconcile.Loop{
 		Name: "networks", Reconcile: m.reconcile, All: m.ids, Sweep: m.sweep, Resync: d.Resync, Log: d.Log,
 	}
-	m.rows.OnChange(m.loop.Wake)
+	m.rows.OnChange(m.changed)
 	m.interfaces.OnChange(func(id string) {
 		if r, ok := m.interfaces.Get(id); ok {
 			m.loop.Wake(r.Value.Network)
 		}
 	})
 	return m
+}
+
+// changed wakes the loop. The wish to delete cuts off whatever is being done for the network.
+func (m *Manager) changed(id string) {
+	if r, ok := m.rows.Get(id); ok && !r.Value.Deleted.IsZero() {
+		m.loop.Interrupt(id)
+		return
+	}
+	m.loop.Wake(id)
 }
 
 // OnUp has f called with the ID of an instance when a network of it came up, or failed to, on this node. It must be called

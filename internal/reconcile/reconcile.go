@@ -8,6 +8,8 @@ import (
 	"math/rand/v2"
 	"sync"
 	"time"
+
+	"github.com/shakenfist/shakenfist/store"
 )
 
 // Loop calls Reconcile for every object that was woken, for one object never twice at once.
@@ -43,6 +45,8 @@ const DefaultResync = 30 * time.Second
 const (
 	firstPause = 100 * time.Millisecond
 	lastPause  = 10 * time.Second
+
+	afterConflict = 5 * time.Millisecond
 )
 
 type object struct {
@@ -109,6 +113,8 @@ func (l *Loop) finish(ctx context.Context, id string, o *object, again time.Dura
 		return
 	}
 	switch {
+	case store.FailedChecks(err) != nil:
+		again = afterConflict // somebody else was faster; what they wrote is about to be seen
 	case err != nil && ctx.Err() == nil:
 		o.failures++
 		again = pause(o.failures)

@@ -42,3 +42,19 @@ func Do(ctx context.Context, name, ref string, f func() error) error {
 	}
 	return h(ctx, Step{Name: name, Ref: ref, After: true})
 }
+
+type nameKey struct{}
+
+// Named returns a context in which the next call through a seam is the step of that name, where the seam's own name for it
+// would say too little.
+func Named(ctx context.Context, name, ref string) context.Context {
+	return context.WithValue(ctx, nameKey{}, Step{Name: name, Ref: ref})
+}
+
+// NameOf returns the name given by Named, or else the given one.
+func NameOf(ctx context.Context, name, ref string) (string, string) {
+	if s, ok := ctx.Value(nameKey{}).(Step); ok {
+		return s.Name, s.Ref
+	}
+	return name, ref
+}

@@ -38,11 +38,7 @@ func (v *View) Commit(ctx context.Context, t Txn) (store.Revision, error) {
 	if t.touchesObjects() {
 		t.Ops = append(t.Ops[:len(t.Ops):len(t.Ops)], store.Put(head, nil))
 	}
-	var r store.Revision
-	err := step.Do(ctx, "commit "+t.Name, t.Ref, func() (err error) {
-		r, err = v.store.Commit(ctx, t.Checks, t.Ops)
-		return err
-	})
+	r, err := v.store.Commit(step.Named(ctx, "commit "+t.Name, t.Ref), t.Checks, t.Ops)
 	if err != nil {
 		return r, fault.Wrap(t.Name, t.Ref, err)
 	}

@@ -1,0 +1,79 @@
+package shakenfist
+
+import (
+	"context"
+
+	"github.com/shakenfist/shakenfist/artifact"
+	"github.com/shakenfist/shakenfist/blob"
+	"github.com/shakenfist/shakenfist/event"
+	"github.com/shakenfist/shakenfist/fault"
+	"github.com/shakenfist/shakenfist/instance"
+	"github.com/shakenfist/shakenfist/internal/stepped"
+	"github.com/shakenfist/shakenfist/internal/view"
+	"github.com/shakenfist/shakenfist/metadata"
+	"github.com/shakenfist/shakenfist/namespace"
+	"github.com/shakenfist/shakenfist/network"
+	"github.com/shakenfist/shakenfist/node"
+)
+
+// assemble makes the managers. Each gets what it uses, and no more.
+func (c *Cloud) assemble(f Config) {
+	if f.Steps != nil {
+		f.State = stepped.Store(f.State, f.Steps)
+		f.Hypervisor = stepped.Hypervisor(f.Hypervisor, f.Steps)
+		f.Network = stepped.Network(f.Network, f.Steps)
+	}
+	c.view = view.New(f.State, f.Logger)
+	c.Events = event.NewRecorder(f.State, f.Node)
+	c.Metadata = metadata.New(c.view)
+	c.Namespaces = namespace.New(c.view, c.Events, f.Secret, f.HashCost)
+	c.Nodes = node.New(node.Deps{
+		View: c.view, Events: c.Events, Name: f.Node, Inventory: func(ctx context.Context) node.Inventory { return inventory(ctx, f) },
+		TTL: f.LeaseTTL, Resync: f.Resync,
+	})
+	c.Blobs = blob.New(blob.Deps{
+		View: c.view, Events: c.Events, Driver: f.Hypervisor, Dir: f.Dir, Node: f.Node, Fence: c.Nodes.Fence,
+		Linger: f.Linger, Resync: f.Resync, Log: f.Logger,
+	})
+	c.Artifacts = artifact.New(artifact.Deps{
+		View: c.view, Events: c.Events, Blobs: c.Blobs, Namespaces: c.Namespaces, Metadata: c.Metadata, Node: f.Node, Fence: c.Nodes.Fence,
+		Client: f.HTTPClient, ImageURL: f.ImageURL, Patience: f.Patience, Deadline: f.Transfer,
+		Linger: f.Linger, Resync: f.Resync, Log: f.Logger,
+	})
+	c.Networks = network.New(network.Deps{
+		View: c.view, Events: c.Events, Namespaces: c.Namespaces, Metadata: c.Metadata, Nodes: c.Nodes, Driver: f.Network,
+		Gateways: !f.NotGateway, Zone: f.Zone, DNSServers: f.DNSServers, Halo: f.Halo, Patience: f.Patience,
+		Linger: f.Linger, Resync: f.Resync, Log: f.Logger,
+	})
+	c.Instances = instance.New(instance.Deps{
+		View: c.view, Events: c.Events, Namespaces: c.Namespaces, Metadata: c.Metadata, Nodes: c.Nodes,
+		Networks: c.Networks, Artifacts: c.Artifacts, Blobs: c.Blobs, Driver: f.Hypervisor,
+		Dir: f.Dir, Zone: f.Zone, DNSServers: f.DNSServers, DefaultBus: f.DefaultBus, Limits: f.Limits,
+		Mesh: func(ctx context.Context) (int, error) {
+			here, err := f.Network.Info(ctx)
+			return c.Networks.MTU(ctx, here), err
+		},
+		Patience: f.Patience, Deadline: f.Deadline, Linger: f.Linger, Resync: f.Resync, Log: f.Logger,
+	})
+}
+
+// inventory is what this node says of itself.
+func inventory(ctx context.Context, f Config) node.Inventory {
+	i := node.Inventory{Release: Version, IsHypervisor: !f.NotHypervisor, IsNetworkNode: !f.NotGateway}
+	host, err := f.Hypervisor.Host(ctx)
+	if err != nil {
+		i.Down = fault.Text(err)
+	}
+	i.Hypervisor, i.Accelerator = host.Version, host.Accelerator
+	i.CPUs, i.MemoryMiB, i.MaxVCPUs = host.CPUs, host.MemoryMiB, host.MaxVCPUs
+	if mesh, err := f.Network.Info(ctx); err == nil {
+		i.MTU = mesh.MTU
+		if mesh.MeshIP.IsValid() {
+			i.MeshIP = mesh.MeshIP.String()
+		}
+	} else if i.Down == "" {
+		i.Down = fault.Text(err)
+	}
+	i.DiskTotal, i.DiskFree = diskSpace(f.Dir)
+	return i
+}

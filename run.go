@@ -1,0 +1,121 @@
+package shakenfist
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/shakenfist/shakenfist/fault"
+	"github.com/shakenfist/shakenfist/internal/step"
+	"github.com/shakenfist/shakenfist/namespace"
+	"github.com/shakenfist/shakenfist/store"
+)
+
+// Run starts the cloud and returns when ctx has ended and everything that was started has ended too. Guests keep running.
+// It can be called once. It fails with fault.Conflict if it was called before, and otherwise only if the cloud never got
+// as far as reading its state.
+func (c *Cloud) Run(ctx context.Context) error {
+	first := false
+	c.once.Do(func() { first = true })
+	if !first {
+		return fault.New("shakenfist.Run", fault.Conflict, "", "this cloud was run already; make another with New")
+	}
+	if c.temporary {
+		defer os.RemoveAll(c.config.Dir) //nolint:errcheck // a temporary folder
+	}
+	if err := os.MkdirAll(filepath.Join(c.config.Dir, "instances"), 0o755); err != nil { //nolint:gosec // the hypervisor's user passes through
+		return fault.Because("shakenfist.Run", fault.Invalid, "", err, "the cloud's folder can't be made")
+	}
+	ctx = step.WithHook(ctx, c.config.Steps)
+
+	// The view outlives the loops, and the node's lease too: the loops' last commits need both.
+	beneath, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var viewing sync.WaitGroup
+	viewing.Go(func() { c.view.Run(beneath) })
+	defer viewing.Wait()
+	defer stop()
+
+	lease, err := c.join(ctx, beneath)
+	if err != nil {
+		return err
+	}
+	alive, leave := context.WithCancel(beneath)
+	var node sync.WaitGroup
+	node.Go(func() { c.Nodes.Run(alive, lease) })
+	defer node.Wait()
+	defer leave()
+
+	var loops sync.WaitGroup
+	for _, run := range []func(context.Context){c.Blobs.Run, c.Artifacts.Run, c.Networks.Run, c.Instances.Run} {
+		loops.Go(func() { run(ctx) })
+	}
+	close(c.ready)
+	loops.Wait()
+	return nil
+}
+
+// join reads the state, makes the system namespace if this cloud is new, and takes this node's place. A store that does
+// not answer is asked until ctx ends.
+func (c *Cloud) join(ctx, beneath context.Context) (store.Lease, error) {
+	for {
+		lease, err := c.tryJoin(ctx, beneath)
+		if err == nil {
+			return lease, nil
+		}
+		if ctx.Err() != nil {
+			return nil, fault.Wrap("shakenfist.Run", c.config.Node, err)
+		}
+		c.config.Logger.WarnContext(ctx, "joining the cloud failed, trying again", slog.Any("error", err))
+		select {
+		case <-ctx.Done():
+		case <-time.After(time.Second):
+		}
+	}
+}
+
+func (c *Cloud) tryJoin(ctx, beneath context.Context) (store.Lease, error) {
+	if err := c.view.Fresh(ctx); err != nil {
+		return nil, err
+	}
+	if _, err := c.Namespaces.Get(ctx, namespace.System); errors.Is(err, fault.NotFound) {
+		// Another node may be faster.
+		if _, err := c.Namespaces.Create(ctx, namespace.System, "", ""); err != nil && !errors.Is(err, fault.Forbidden) {
+			return nil, err
+		}
+	}
+	return c.Nodes.Join(beneath)
+}
+
+// DeleteNamespace removes a namespace with its artifacts; its tokens die at once. It fails with fault.Invalid while the
+// namespace has instances or networks, other than such as failed: those go with it. It fails with fault.Forbidden for the
+// system namespace, with fault.NotFound, and with fault.Unavailable if what goes with it does not go in time.
+func (c *Cloud) DeleteNamespace(ctx context.Context, name string) error {
+	const op = "shakenfist.DeleteNamespace"
+	if name == namespace.System {
+		return c.Namespaces.Delete(ctx, name) // says why not
+	}
+	if _, err := c.Namespaces.Get(ctx, name); err != nil {
+		return err
+	}
+	if err := c.deletable(ctx, name); err != nil {
+		return err
+	}
+	if err := c.deleteOwned(ctx, name); err != nil {
+		return fault.Wrap(op, name, err)
+	}
+	bounded, cancel := context.WithTimeoutCause(ctx, 10*time.Second, fault.New(op, fault.Unavailable, name,
+		"its failed objects were not gone in 10 seconds; try again"))
+	defer cancel()
+	err := c.view.Await(bounded, func() bool {
+		owned, err := c.Namespaces.Owned(bounded, name)
+		return err == nil && len(owned) == 0
+	})
+	if err != nil {
+		return fault.Wrap(op, name, err)
+	}
+	return c.Namespaces.Delete(ctx, name)
+}

@@ -1,0 +1,162 @@
+package etcdstore_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/shakenfist/shakenfist/store"
+	"github.com/shakenfist/shakenfist/store/etcdstore"
+	"github.com/shakenfist/shakenfist/store/storetest"
+	"go.etcd.io/etcd/server/v3/storage/wal"
+)
+
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(childEnv); dir != "" {
+		child(dir)
+		return
+	}
+	wal.SegmentSizeBytes = 1 << 20 // many stores on a small disk
+	os.Exit(m.Run())
+}
+
+// embedded starts a store that is closed with the test, and that must log nothing unless it is given a logger.
+func embedded(t *testing.T, o etcdstore.Options) *etcdstore.Store {
+	t.Helper()
+	if o.Dir == "" {
+		o.Dir = t.TempDir()
+	}
+	var said logBuffer
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.NewTextHandler(&said, nil))
+	}
+	s, err := etcdstore.Embedded(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		closeStore(t, s)
+		for line := range strings.Lines(said.String()) {
+			if !strings.Contains(line, "took too long") && !strings.Contains(line, "slow fdatasync") { // a busy machine
+				t.Errorf("the store logged: %s", line)
+			}
+		}
+	})
+	return s
+}
+
+func closeStore(t *testing.T, s *etcdstore.Store) {
+	t.Helper()
+	if err := s.Close(); err != nil {
+		t.Errorf("close: %v", err)
+	}
+}
+
+// dialed connects to an etcd, under a prefix that no other store in this process has.
+func dialed(t *testing.T, o etcdstore.DialOptions) *etcdstore.Store {
+	t.Helper()
+	o.Prefix = prefixes()
+	s, err := etcdstore.Dial(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { closeStore(t, s) })
+	return s
+}
+
+var prefixes = func() func() string {
+	var n atomic.Int64
+	return func() string { return fmt.Sprintf("/test/%d-%d", os.Getpid(), n.Add(1)) }
+}()
+
+// logBuffer is a writer that can be read meanwhile.
+type logBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *logBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *logBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// The suite, on each way to have an etcd.
+func TestConformance(t *testing.T) {
+	for name, open := range stores(t) {
+		t.Run(name, func(t *testing.T) { storetest.TestStore(t, open) })
+	}
+}
+
+func TestRandomOps(t *testing.T) {
+	for name, open := range stores(t) {
+		t.Run(name, func(t *testing.T) { storetest.RandomOps(t, open) })
+	}
+}
+
+// stores returns the ways to open a store: embedded, an etcd behind a socket, and the etcd that SF_ETCD names.
+func stores(t *testing.T) map[string]func(t *testing.T) store.Store {
+	t.Helper()
+	dir := t.TempDir()
+	embedded(t, etcdstore.Options{Dir: dir, NoFsync: true})
+	socket := "unix://" + filepath.Join(dir, etcdstore.SocketName)
+	return map[string]func(t *testing.T) store.Store{
+		"embedded": func(t *testing.T) store.Store {
+			t.Helper()
+			return embedded(t, etcdstore.Options{NoFsync: true})
+		},
+		"over a socket": func(t *testing.T) store.Store {
+			t.Helper()
+			return dialed(t, etcdstore.DialOptions{Endpoints: []string{socket}})
+		},
+		"cluster": func(t *testing.T) store.Store {
+			t.Helper()
+			where := os.Getenv("SF_ETCD")
+			if where == "" {
+				skipUnless(t, "etcd", "no cluster was given: SF_ETCD=127.0.0.1:2379 go test ./store/etcdstore uses one")
+			}
+			return dialed(t, etcdstore.DialOptions{Endpoints: strings.Split(where, ",")})
+		},
+	}
+}
+
+// skipUnless skips, or fails if SF_REQUIRE names what is missing.
+func skipUnless(t *testing.T, what, why string) {
+	t.Helper()
+	for _, required := range strings.Split(os.Getenv("SF_REQUIRE"), ",") {
+		if required == what {
+			t.Fatalf("SF_REQUIRE names %s: %s", what, why)
+		}
+	}
+	t.Skip(why)
+}
+
+func put(t *testing.T, s store.Store, key, value string) store.Revision {
+	t.Helper()
+	r, err := s.Commit(t.Context(), nil, []store.Op{store.Put(key, []byte(value))})
+	if err != nil {
+		t.Fatalf("put %s: %v", key, err)
+	}
+	return r
+}
+
+func has(ctx context.Context, t *testing.T, s store.Store, key, want string) {
+	t.Helper()
+	e, err := s.Get(ctx, key)
+	if err != nil || string(e.Value) != want {
+		t.Fatalf("get %s gave %q, %v; want %q", key, e.Value, err, want)
+	}
+}

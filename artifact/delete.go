@@ -1,0 +1,104 @@
+package artifact
+
+import (
+	"context"
+	"time"
+
+	"github.com/shakenfist/shakenfist/event"
+	"github.com/shakenfist/shakenfist/fault"
+	"github.com/shakenfist/shakenfist/internal/view"
+	"github.com/shakenfist/shakenfist/store"
+)
+
+// perCommit is how many versions one commit drops: each takes two ops.
+const perCommit = 40
+
+// Delete ends an artifact and returns it. It is deleted at once for everybody; a download for it stops, its versions go
+// soon, and the content of each when nothing else refers to it. Deleting twice is success. It fails with fault.NotFound.
+func (m *Manager) Delete(ctx context.Context, id string) (Artifact, error) {
+	const op = "artifact.Delete"
+	err := m.View.Retry(ctx, func() error {
+		row, ok := m.rows.Get(id)
+		if !ok {
+			return errNotFound(op, id)
+		}
+		if !row.Value.Deleted.IsZero() {
+			return nil
+		}
+		r := row.Value
+		from := stateOf(r, m.status(id))
+		r.Deleted = time.Now()
+		tx := view.Txn{Name: "delete artifact", Ref: id}
+		if err := m.move(ctx, &tx, id, from, Deleted, event.Audit, "delete request", nil); err != nil {
+			return err
+		}
+		tx.Check(m.rows.At(row, id))
+		tx.Do(m.rows.Put(id, r), m.claims.Delete(claimRow(r)))
+		m.Namespaces.Disown(&tx, r.Namespace, "artifact", id)
+		_, err := m.View.Commit(ctx, tx)
+		return err
+	})
+	if err != nil {
+		return Artifact{}, fault.Wrap(op, id, err)
+	}
+	m.loop.Interrupt(id)
+	return m.Get(ctx, id)
+}
+
+// dismantle drops the versions of a deleted artifact.
+func (m *Manager) dismantle(ctx context.Context, row row) error {
+	for {
+		versions := m.versions.By("artifact", row.ID)
+		if len(versions) == 0 {
+			return nil
+		}
+		tx := view.Txn{Name: "drop artifact versions", Ref: row.ID}
+		m.drop(&tx, versions[:min(len(versions), perCommit)])
+		if err := m.commit(ctx, tx); err != nil {
+			return err
+		}
+	}
+}
+
+// drop adds to tx that versions go, and with them their references.
+func (m *Manager) drop(tx *view.Txn, versions []view.Row[version]) {
+	for _, v := range versions {
+		tx.Do(m.versions.Delete(v.ID))
+		m.Blobs.DropRef(tx, v.Value.Blob, m.owner(v.ID))
+	}
+}
+
+// trim drops the oldest versions that are too many.
+func (m *Manager) trim(ctx context.Context, id string) error {
+	return m.View.Retry(ctx, func() error {
+		row, ok := m.rows.Get(id)
+		versions := m.versions.By("artifact", id)
+		surplus := len(versions) - row.Value.MaxVersions
+		if !ok || surplus <= 0 {
+			return nil
+		}
+		tx := view.Txn{Name: "trim artifact versions", Ref: id}
+		tx.Check(m.rows.At(row, id))
+		surplus = min(surplus, perCommit)
+		m.drop(&tx, versions[:surplus])
+		tx.Do(m.Events.Op(ctx, about(id), event.Status, "dropped old versions", map[string]any{"count": surplus}))
+		return m.commit(ctx, tx)
+	})
+}
+
+// sweep removes what is left in the store of artifacts that were deleted long enough ago.
+func (m *Manager) sweep(ctx context.Context) error {
+	for _, row := range m.rows.By("deleted", m.Node) {
+		if time.Since(row.Value.Deleted) < m.Linger || m.versions.Count("artifact", row.ID) > 0 {
+			continue
+		}
+		tx := view.Txn{Name: "forget artifact", Ref: row.ID}
+		tx.Check(m.rows.At(row, row.ID))
+		tx.Do(m.rows.Delete(row.ID), m.statuses.Delete(row.ID), m.Events.Forget(about(row.ID)))
+		m.Metadata.Forget(&tx, "artifact", row.ID)
+		if err := m.commit(ctx, tx); err != nil && store.FailedChecks(err) == nil {
+			return err
+		}
+	}
+	return nil
+}

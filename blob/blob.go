@@ -1,0 +1,92 @@
+// Package blob keeps content by UUID: the bytes of images, on the disks of nodes, counted by who refers to them.
+//
+// A blob comes into being whole: Ingest writes and checks the file, Record makes it known in the same commit as its first
+// reference. It ends when the last reference is gone, never before, and then its files go. A loop makes this node's files
+// match the store: it makes the image that guests boot from out of each blob that is here, and removes every file that
+// no blob wants.
+package blob
+
+import (
+	"context"
+	"path/filepath"
+	"time"
+
+	"github.com/shakenfist/shakenfist/event"
+	"github.com/shakenfist/shakenfist/fault"
+	"github.com/shakenfist/shakenfist/internal/view"
+)
+
+// Blob is content as the cloud knows it.
+type Blob struct {
+	ID         string // UUID, lower case
+	State      State
+	Size       int64     // bytes
+	Modified   time.Time // when its source says it was changed; FetchedAt if the source doesn't say
+	FetchedAt  time.Time
+	SHA512     string   // lower-case hex
+	Facts      Facts    // what its header says
+	DependsOn  string   // the blob beneath it; "" if it stands alone
+	Locations  []string // nodes that hold it, ascending
+	References int
+	Owners     []Owner   // who refers to it
+	Deleted    time.Time // zero while State is Created
+}
+
+// Instances returns the IDs of the instances that refer to the blob.
+func (b Blob) Instances() []string {
+	ids := []string{}
+	for _, o := range b.Owners {
+		if o.Kind == Instance {
+			ids = append(ids, o.ID)
+		}
+	}
+	return ids
+}
+
+// Get returns a blob in whatever state. It fails with fault.NotFound.
+func (m *Manager) Get(_ context.Context, id string) (Blob, error) {
+	row, ok := m.rows.Get(id)
+	if !ok {
+		return Blob{}, errNotFound("blob.Get", id)
+	}
+	return m.toBlob(row), nil
+}
+
+// List returns the blobs that are not deleted, ascending by ID.
+func (m *Manager) List(_ context.Context) []Blob {
+	blobs := []Blob{}
+	for _, row := range m.rows.All() {
+		if row.Value.state() != Deleted {
+			blobs = append(blobs, m.toBlob(row))
+		}
+	}
+	return blobs
+}
+
+// Held reports whether a blob is live and at least one node has its content.
+func (m *Manager) Held(id string) bool {
+	row, ok := m.rows.Get(id)
+	return ok && row.Value.state() != Deleted && m.locations.Count("blob", id) > 0
+}
+
+// Path returns where the blob's content lies on a node that holds it.
+func (m *Manager) Path(id string) string {
+	return filepath.Join(m.Dir, contentDir, id[:2], id)
+}
+
+func (m *Manager) toBlob(row view.Row[record]) Blob {
+	r := row.Value
+	b := Blob{
+		ID: row.ID, State: r.state(), Size: r.Size, Modified: r.Modified, FetchedAt: r.FetchedAt, SHA512: r.SHA512,
+		Facts: r.Facts, DependsOn: r.DependsOn, Locations: m.holders(row.ID), Deleted: r.Deleted,
+	}
+	for _, ref := range m.refs.By("blob", row.ID) {
+		b.Owners = append(b.Owners, ownerOf(ref))
+	}
+	b.References = len(b.Owners)
+	return b
+}
+
+func errNotFound(op, id string) error { return fault.New(op, fault.NotFound, id, "blob not found") }
+
+func about(id string) event.Object { return event.Object{Kind: "blob", ID: id} }

@@ -26,7 +26,8 @@ type Lab interface {
 	Plug(t testing.TB, host int, n netdriver.Network, mac string) Port
 
 	// Inventory lists everything on the host that a driver could have made or changed, a line each, in a fixed order. Lines
-	// carry identities (link indexes, process ids), so that something made anew looks different. Ports of Plug are not in it.
+	// carry identities (link indexes, process ids) as "#" and digits, so that something made anew looks different. Ports of
+	// Plug are not in it.
 	Inventory(t testing.TB, host int) []string
 
 	// Damages names what Damage can break.

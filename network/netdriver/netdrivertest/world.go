@@ -2,6 +2,7 @@ package netdrivertest
 
 import (
 	"net/netip"
+	"regexp"
 	"slices"
 	"testing"
 
@@ -133,4 +134,16 @@ func (w *world) wantSame(host int, before []string, why string) {
 	if diff := cmp.Diff(before, w.Inventory(w.TB, host)); diff != "" {
 		w.Errorf("%s: host %d changed (-before +after):\n%s", why, host, diff)
 	}
+}
+
+var identity = regexp.MustCompile("#[0-9]+")
+
+// shapeOf returns an inventory without its identities.
+func shapeOf(inventory []string) []string {
+	shape := make([]string, len(inventory))
+	for i, line := range inventory {
+		shape[i] = identity.ReplaceAllString(line, "#")
+	}
+	slices.Sort(shape)
+	return shape
 }

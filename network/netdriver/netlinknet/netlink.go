@@ -1,0 +1,110 @@
+//go:build linux
+
+package netlinknet
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+
+	"github.com/shakenfist/shakenfist/fault"
+	"github.com/shakenfist/shakenfist/internal/step"
+	"github.com/shakenfist/shakenfist/network/netdriver"
+)
+
+// change runs f, which changes an object of the host, as a step.
+func (d *Driver) change(ctx context.Context, id netdriver.ID, what, object string, f func() error) error {
+	if err := ctx.Err(); err != nil {
+		return fault.Because("netlinknet", fault.Unavailable, id.UUID, err, "given up before: %s %s", what, object)
+	}
+	return step.Do(ctx, "netlinknet: "+what, object, func() error {
+		if err := f(); err != nil {
+			return d.failed(what, object, err)
+		}
+		return nil
+	})
+}
+
+// retry runs a dump again while the kernel says that the list changed under it, as it often does on a busy host.
+func retry[T any](dump func() (T, error)) (T, error) {
+	const tries = 30
+	for range tries - 1 {
+		if all, err := dump(); !errors.Is(err, netlink.ErrDumpInterrupted) {
+			return all, err
+		}
+	}
+	return dump()
+}
+
+// isErrno reports whether err is one of the errnos.
+func isErrno(err error, errnos ...unix.Errno) bool {
+	errno, ok := errors.AsType[unix.Errno](err)
+	return ok && slices.Contains(errnos, errno)
+}
+
+// absent reports whether err says that there is no such link.
+func absent(err error) bool {
+	_, notFound := errors.AsType[netlink.LinkNotFoundError](err)
+	return notFound || isErrno(err, unix.ENODEV)
+}
+
+// gone is err, or nil if err says that what was to be deleted is not there.
+func gone(err error) error {
+	if absent(err) || isErrno(err, unix.ENOENT, unix.ESRCH, unix.EADDRNOTAVAIL) {
+		return nil
+	}
+	return err
+}
+
+// want is what a link shall be.
+type want struct {
+	mtu    int
+	master int // index of the bridge it is a port of; 0 for none
+}
+
+// shape makes a link of the network in s what it shall be, and up.
+func (d *Driver) shape(ctx context.Context, id netdriver.ID, s *space, l netlink.Link, w want) error {
+	a := l.Attrs()
+	if a.MTU != w.mtu {
+		err := d.change(ctx, id, "set the MTU of", a.Name, func() error { return s.LinkSetMTU(l, w.mtu) })
+		if err != nil {
+			return err
+		}
+	}
+	if a.MasterIndex != w.master {
+		err := d.change(ctx, id, "plug in", a.Name, func() error { return s.LinkSetMasterByIndex(l, w.master) })
+		if err != nil {
+			return err
+		}
+	}
+	if a.RawFlags&unix.IFF_UP == 0 {
+		return d.change(ctx, id, "set up", a.Name, func() error { return s.LinkSetUp(l) })
+	}
+	return nil
+}
+
+// setMark marks a link that was just made. It also sets what must hold before the link comes up.
+func (d *Driver) setMark(ctx context.Context, id netdriver.ID, s *space, name string) error {
+	return d.change(ctx, id, "mark", name, func() error {
+		l, err := s.LinkByName(name)
+		if err != nil {
+			return err
+		}
+		return s.LinkSetAlias(l, d.mark(id))
+	})
+}
+
+// deleteLink deletes the network's link by that name, if it is there and the network's.
+func (d *Driver) deleteLink(ctx context.Context, id netdriver.ID, name, kind string) error {
+	l, _, err := d.owned(id, name, kind)
+	if errors.Is(err, fault.Conflict) {
+		return nil // somebody else's, so not ours to delete
+	}
+	if l == nil || err != nil {
+		return err
+	}
+	return d.change(ctx, id, "delete link", name, func() error { return gone(d.host.LinkDel(l)) })
+}

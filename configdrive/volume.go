@@ -11,9 +11,9 @@ import (
 
 // The layout of the volume, in sectors of 2048 bytes (ECMA-119). Both trees of folders point at the same content.
 //
-// The records are those of the iso9660 module; its writer is not used, because it stages the content, secrets and all,
-// in a temporary folder that outlives a process killed meanwhile, stamps the time of day, and leaves out the path tables
-// and Joliet names without which Windows sees nothing.
+// The records are those of the iso9660 module. Its writer is not used: it stages the content, secrets and all, in a
+// temporary folder that outlives a process killed meanwhile, stamps the time of day, and writes neither path tables nor
+// Joliet names, which readers other than Linux look for.
 const (
 	sector = 2048
 

@@ -1,0 +1,10 @@
+// The sf-daemon command runs a node of a Shaken Fist cloud.
+package main
+
+import (
+	"os"
+
+	"github.com/shakenfist/shakenfist/internal/daemon"
+)
+
+func main() { os.Exit(daemon.Main(os.Args[1:], os.Stdout, os.Stderr)) }

@@ -1,0 +1,251 @@
+package daemon
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/caarlos0/env/v11"
+)
+
+// keyPrefix begins the names of all settings, in the environment and in the file.
+const keyPrefix = "SHAKENFIST_"
+
+// config is what an operator may set. One machine needs none of it.
+type config struct {
+	APIPort      int    `env:"API_PORT" envDefault:"13000"`        // TCP port of the REST API
+	TokenMinutes int    `env:"API_TOKEN_DURATION" envDefault:"15"` // life of a login
+	Secret       string `env:"AUTH_SECRET_SEED"`                   // signs logins; unset: made once and kept in the state store
+	SecretFile   string `env:"AUTH_SECRET_SEED_FILE,file"`         // the same, read from the file of this name
+
+	Zone        string `env:"ZONE" envDefault:"shakenfist"`              // issuer of logins, end of guests' domain names
+	NodeName    string `env:"NODE_NAME"`                                 // unset: the host name
+	StoragePath string `env:"STORAGE_PATH" envDefault:"/srv/shakenfist"` // everything the daemon keeps lies below
+
+	EtcdHost      string   `env:"ETCD_HOST"`      // an etcd server to use; unset: one inside this process
+	EtcdEndpoints []string `env:"ETCD_ENDPOINTS"` // the same for several, http://host:port separated by commas
+
+	IsHypervisor  bool `env:"NODE_IS_HYPERVISOR" envDefault:"true"`   // runs guests
+	IsNetworkNode bool `env:"NODE_IS_NETWORK_NODE" envDefault:"true"` // holds gateways of networks
+
+	MeshNIC   string `env:"NODE_MESH_NIC"`                              // carries VXLAN; unset: that of the default route
+	MaxMTU    int    `env:"MAX_HYPERVISOR_MTU" envDefault:"8000"`       // bytes; of the mesh, tenant networks get 50 less
+	DNSServer string `env:"DNS_SERVER" envDefault:"8.8.8.8"`            // offered to guests; several are separated by commas
+	Halo      int    `env:"IP_DELETION_HALO_DURATION" envDefault:"300"` // seconds that a released address rests
+
+	Accelerator string `env:"ACCELERATOR" envDefault:"auto"` // kvm, qemu (emulation), or auto: kvm if a guest boots with it
+	LibvirtURI  string `env:"LIBVIRT_URI" envDefault:"qemu:///system"`
+	DiskBus     string `env:"DISK_BUS" envDefault:"virtio"` // of disks whose request names none
+
+	CPUOvercommit  float64 `env:"CPU_OVERCOMMIT_RATIO" envDefault:"16"`                          // vCPUs per thread of the host
+	RAMOvercommit  float64 `env:"RAM_OVERCOMMIT_RATIO" envDefault:"3"`                           // guests' memory per memory of the host
+	RAMReserve     float64 `env:"RAM_SYSTEM_RESERVATION" envDefault:"2"`                         // GiB kept for the host
+	DiskOvercommit float64 `env:"DISK_OVERCOMMIT_RATIO" envDefault:"10"`                         // virtual sizes per size of the disk
+	MinFreeDisk    float64 `env:"MINIMUM_FREE_DISK" envDefault:"-1"`                             // GiB kept free; negative: 20 or a tenth, whichever is less
+	Linger         int     `env:"CLEANER_DELAY" envDefault:"3600"`                               // seconds that a deleted object can still be read
+	MaxTransfer    int     `env:"MAX_IMAGE_TRANSFER_SECONDS" envDefault:"1800"`                  // longest download of an image
+	ImageURL       string  `env:"IMAGE_DOWNLOAD_URL" envDefault:"https://images.shakenfist.com"` // where debian:12 and its like are
+}
+
+// clientKeys are settings of the command line client, which is often used in the same environment.
+var clientKeys = []string{"NAMESPACE", "KEY", "API_URL", "ASYNC", "CONFIG"}
+
+// loadConfig reads the settings from values, and says which keys among them mean nothing. The error tells of everything
+// that is wrong, not only of the first.
+func loadConfig(values map[string]string) (config, []string, error) {
+	var c config
+	options := env.Options{Prefix: keyPrefix, Environment: values}
+	params, err := env.GetFieldParamsWithOptions(&c, options)
+	if err != nil {
+		return c, nil, err
+	}
+	known := map[string]bool{}
+	for _, p := range params {
+		known[p.Key] = true
+	}
+	for _, k := range clientKeys {
+		known[keyPrefix+k] = true
+	}
+	var unknown []string
+	for k := range values {
+		if !known[k] {
+			unknown = append(unknown, k)
+		}
+	}
+	slices.Sort(unknown)
+	problems := readable(env.ParseWithOptions(&c, options))
+	c.Secret, c.SecretFile = strings.TrimSpace(c.Secret), strings.TrimSpace(c.SecretFile)
+	problems = append(problems, c.check(problems)...)
+	if c.Secret == "" {
+		c.Secret = c.SecretFile
+	}
+	if c.NodeName == "" {
+		if c.NodeName, err = os.Hostname(); err != nil {
+			problems = append(problems, fmt.Errorf("%sNODE_NAME: the host has no name (%w); set one", keyPrefix, err))
+		}
+	}
+	return c, unknown, errors.Join(problems...)
+}
+
+// readable names the setting, and not the field of a struct, in each error of package env.
+func readable(err error) []error {
+	if err == nil {
+		return nil
+	}
+	var all env.AggregateError
+	if !errors.As(err, &all) {
+		return []error{err}
+	}
+	var list []error
+	for _, e := range all.Errors {
+		var p env.ParseError
+		if errors.As(e, &p) {
+			field, _ := reflect.TypeFor[config]().FieldByName(p.Name)
+			name, _, _ := strings.Cut(field.Tag.Get("env"), ",")
+			e = fmt.Errorf("%s%s: %w; it must be %s", keyPrefix, name, unwrapped(p.Err), kinds[p.Type.Kind()])
+		}
+		list = append(list, e)
+	}
+	return list
+}
+
+// unwrapped leaves out which function of the standard library refused the value.
+func unwrapped(err error) error {
+	if inner := errors.Unwrap(err); inner != nil {
+		return inner
+	}
+	return err
+}
+
+var kinds = map[reflect.Kind]string{
+	reflect.Int: "a whole number", reflect.Bool: "true or false", reflect.Float64: "a number", reflect.String: "text",
+}
+
+// check says which values make no sense. A value that could not even be read is not looked at again.
+func (c *config) check(unread []error) []error {
+	var wrong []error
+	refuse := func(name, format string, args ...any) {
+		key := keyPrefix + name
+		if !slices.ContainsFunc(unread, func(e error) bool { return strings.HasPrefix(e.Error(), key+":") }) {
+			wrong = append(wrong, fmt.Errorf(key+": "+format, args...))
+		}
+	}
+	if c.APIPort < 1 || c.APIPort > 65535 {
+		refuse("API_PORT", "%d is not a TCP port; use 1 to 65535", c.APIPort)
+	}
+	if !slices.Contains([]string{"auto", "kvm", "qemu"}, c.Accelerator) {
+		refuse("ACCELERATOR", "%q is not known; use auto, kvm or qemu", c.Accelerator)
+	}
+	if c.Secret != "" && c.SecretFile != "" {
+		refuse("AUTH_SECRET_SEED", "set either this or %sAUTH_SECRET_SEED_FILE", keyPrefix)
+	}
+	if secret := c.Secret + c.SecretFile; secret != "" && len(secret) < 16 {
+		refuse("AUTH_SECRET_SEED", "it has less than 16 characters; use a long random one")
+	}
+	if _, err := c.dnsServers(); err != nil {
+		refuse("DNS_SERVER", "%v; use IPv4 addresses separated by commas", err)
+	}
+	for name, n := range map[string]int{
+		"API_TOKEN_DURATION": c.TokenMinutes, "MAX_IMAGE_TRANSFER_SECONDS": c.MaxTransfer,
+	} {
+		if n < 1 {
+			refuse(name, "%d is too small; use 1 or more", n)
+		}
+	}
+	for name, n := range map[string]int{"IP_DELETION_HALO_DURATION": c.Halo, "CLEANER_DELAY": c.Linger} {
+		if n < 0 {
+			refuse(name, "%d is negative; use a number of seconds", n)
+		}
+	}
+	for name, ratio := range map[string]float64{
+		"CPU_OVERCOMMIT_RATIO": c.CPUOvercommit, "RAM_OVERCOMMIT_RATIO": c.RAMOvercommit, "DISK_OVERCOMMIT_RATIO": c.DiskOvercommit,
+	} {
+		if !(ratio > 0) { // NaN is wrong too
+			refuse(name, "%v is not a ratio; use a number above 0", ratio)
+		}
+	}
+	if !(c.RAMReserve >= 0) {
+		refuse("RAM_SYSTEM_RESERVATION", "%v is not a size; use a number of GiB", c.RAMReserve)
+	}
+	if c.MaxMTU < 576+50 || c.MaxMTU > 65535 {
+		refuse("MAX_HYPERVISOR_MTU", "%d is not possible; use 626 to 65535 bytes", c.MaxMTU)
+	}
+	slices.SortFunc(wrong, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
+	return wrong
+}
+
+func (c *config) dnsServers() ([]netip.Addr, error) {
+	var servers []netip.Addr
+	for s := range strings.SplitSeq(c.DNSServer, ",") {
+		if s = strings.TrimSpace(s); s == "" {
+			continue
+		}
+		a, err := netip.ParseAddr(s)
+		if err != nil || !a.Is4() {
+			return nil, fmt.Errorf("%q is not an IPv4 address", s)
+		}
+		servers = append(servers, a)
+	}
+	return servers, nil
+}
+
+// endpoints are the etcd servers to use; none means the one inside this process.
+func (c *config) endpoints() []string {
+	if len(c.EtcdEndpoints) == 0 && c.EtcdHost != "" {
+		return []string{"http://" + c.EtcdHost + ":2379"}
+	}
+	return c.EtcdEndpoints
+}
+
+// environment returns the settings among variables of the form KEY=VALUE.
+func environment(variables []string) map[string]string {
+	values := map[string]string{}
+	for _, v := range variables {
+		if key, value, ok := strings.Cut(v, "="); ok && strings.HasPrefix(key, keyPrefix) && value != "" {
+			values[key] = value
+		}
+	}
+	return values
+}
+
+// configFile returns the settings in a file of lines KEY=VALUE, where "export " before the key, quotes around the value,
+// blank lines and lines that begin with # are allowed. An empty value is the same as none.
+func configFile(path string) (map[string]string, error) {
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("reading the configuration: %w", err)
+	}
+	values := map[string]string{}
+	var problems []error
+	number := 0
+	for line := range strings.Lines(string(content)) {
+		number++
+		line = strings.TrimSpace(line)
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		key, value, ok := strings.Cut(strings.TrimPrefix(line, "export "), "=")
+		key = strings.TrimSpace(key)
+		if !ok || key == "" || strings.ContainsAny(key, " \t") {
+			problems = append(problems, fmt.Errorf("%s, line %d: not of the form KEY=VALUE", path, number))
+			continue
+		}
+		if value = unquoted(strings.TrimSpace(value)); value != "" {
+			values[key] = value
+		}
+	}
+	return values, errors.Join(problems...)
+}
+
+func unquoted(value string) string {
+	for _, q := range []string{`"`, `'`} {
+		if len(value) >= 2 && strings.HasPrefix(value, q) && strings.HasSuffix(value, q) {
+			return value[1 : len(value)-1]
+		}
+	}
+	return value
+}

@@ -1,0 +1,151 @@
+package server
+
+import (
+	"slices"
+
+	"github.com/shakenfist/shakenfist/api"
+	"github.com/shakenfist/shakenfist/artifact"
+	"github.com/shakenfist/shakenfist/blob"
+)
+
+// onArtifact finds the artifact in the path, by UUID or name, if it is shared or its namespace trusts the caller.
+func (s *server) onArtifact(f func(*call, artifact.Artifact) (any, error)) handler {
+	return func(c *call) (any, error) {
+		a, err := s.cloud.Artifacts.Find(c.Context(), c.namespace, c.PathValue("ref"))
+		if err != nil {
+			return nil, err
+		}
+		return f(c, a)
+	}
+}
+
+// onOwnedArtifact is onArtifact for changes, for which sharing is not enough.
+func (s *server) onOwnedArtifact(f func(*call, artifact.Artifact) (any, error)) handler {
+	return func(c *call) (any, error) {
+		a, err := s.cloud.Artifacts.FindOwned(c.Context(), c.namespace, c.PathValue("ref"))
+		if err != nil {
+			return nil, err
+		}
+		return f(c, a)
+	}
+}
+
+// listArtifacts lists what the caller may use. With a node it leaves out artifacts whose newest version is not there.
+func (s *server) listArtifacts(c *call) (any, error) {
+	views := api.List[api.Artifact]{}
+	node := c.args.text("node")
+	for _, a := range s.cloud.Artifacts.List(c.Context(), c.namespace) {
+		if node == "" || s.newestIsOn(c, a, node) {
+			views = append(views, s.artifactView(c, a))
+		}
+	}
+	return views, nil
+}
+
+func (s *server) newestIsOn(c *call, a artifact.Artifact, node string) bool {
+	v, ok := a.Newest()
+	if !ok {
+		return false
+	}
+	b, err := s.cloud.Blobs.Get(c.Context(), v.Blob)
+	return err == nil && slices.Contains(b.Locations, node)
+}
+
+func (s *server) cacheArtifact(c *call) (any, error) {
+	owner, err := s.target(c)
+	if err != nil {
+		return nil, err
+	}
+	a, err := s.cloud.Artifacts.Cache(c.Context(), artifact.Request{
+		URL: c.args.text("url"), Namespace: owner, Shared: c.args.flag("shared", false),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s.artifactView(c, a), nil
+}
+
+func (s *server) showArtifact(c *call, a artifact.Artifact) (any, error) {
+	return s.artifactView(c, a), nil
+}
+
+func (s *server) deleteArtifact(c *call, a artifact.Artifact) (any, error) {
+	if a.State == artifact.Deleted {
+		return nil, nil
+	}
+	a, err := s.cloud.Artifacts.Delete(c.Context(), a.ID)
+	if err != nil {
+		return nil, err
+	}
+	return s.artifactView(c, a), nil
+}
+
+func (s *server) artifactEvents(c *call, a artifact.Artifact) (any, error) {
+	return s.events(c, "artifact", a.ID)
+}
+
+func (s *server) artifactVersions(c *call, a artifact.Artifact) (any, error) {
+	views := api.List[api.IndexedBlob]{}
+	for _, v := range a.Versions {
+		b, err := s.cloud.Blobs.Get(c.Context(), v.Blob)
+		if err != nil {
+			return nil, err
+		}
+		views = append(views, api.IndexedBlob{Blob: s.blobWithInstances(b), Index: v.Index})
+	}
+	return views, nil
+}
+
+func (s *server) artifactView(c *call, a artifact.Artifact) api.Artifact {
+	v := api.Artifact{
+		UUID: a.ID, Type: string(a.Type), SourceURL: a.SourceURL, Namespace: a.Namespace, Shared: a.Shared, MaxVersions: a.MaxVersions,
+		Blobs: api.ByIndex[api.ArtifactBlob]{}, State: string(a.State), Metadata: s.cloud.Metadata.Of("artifact", a.ID), Version: api.ArtifactVersion,
+	}
+	for _, version := range a.Versions {
+		b, err := s.cloud.Blobs.Get(c.Context(), version.Blob)
+		if err != nil {
+			continue // its last reference has just gone
+		}
+		v.Blobs[version.Index] = api.ArtifactBlob{
+			UUID: b.ID, Size: b.Size, ReferenceCount: b.References, DependsOn: optional(b.DependsOn), Instances: b.Instances(),
+		}
+	}
+	if newest, ok := a.Newest(); ok {
+		v.Index, v.BlobUUID = newest.Index, newest.Blob
+	}
+	return v
+}
+
+func (s *server) listBlobs(c *call) (any, error) {
+	views := api.List[api.Blob]{}
+	node := c.args.text("node")
+	for _, b := range s.cloud.Blobs.List(c.Context()) {
+		if node == "" || slices.Contains(b.Locations, node) {
+			views = append(views, s.blobView(b))
+		}
+	}
+	return views, nil
+}
+
+// showBlob answers everybody: who knows the UUID may read the blob.
+func (s *server) showBlob(c *call) (any, error) {
+	b, err := s.cloud.Blobs.Get(c.Context(), c.PathValue("uuid"))
+	if err != nil {
+		return nil, err
+	}
+	return s.blobWithInstances(b), nil
+}
+
+func (s *server) blobWithInstances(b blob.Blob) api.Blob {
+	v := s.blobView(b)
+	v.Instances = b.Instances()
+	return v
+}
+
+func (s *server) blobView(b blob.Blob) api.Blob {
+	return api.Blob{
+		UUID: b.ID, State: string(b.State), Size: b.Size, Modified: api.At(b.Modified), FetchedAt: api.At(b.FetchedAt),
+		DependsOn: optional(b.DependsOn), Locations: b.Locations, ReferenceCount: b.References, SHA512: optional(b.SHA512),
+		Metadata: s.cloud.Metadata.Of("blob", b.ID), Version: api.BlobVersion, ImageInfo: imageInfo(b),
+	}
+}

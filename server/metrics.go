@@ -1,0 +1,144 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	"net/http"
+	"runtime"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/common/expfmt"
+
+	"github.com/shakenfist/shakenfist"
+	"github.com/shakenfist/shakenfist/fault"
+	"github.com/shakenfist/shakenfist/node"
+	"github.com/shakenfist/shakenfist/store"
+)
+
+// metrics are the figures of one server. They have a registry of their own, so that a program can hold several clouds,
+// and name no tenant: whoever scrapes them needs no token.
+type metrics struct {
+	registry *prometheus.Registry
+	requests *prometheus.HistogramVec
+}
+
+func newMetrics(cloud *shakenfist.Cloud, s store.Counter, release string) *metrics {
+	m := &metrics{
+		registry: prometheus.NewRegistry(),
+		requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "shakenfist_http_request_duration_seconds", Help: "Time to answer requests of the REST API, and by _count how many there were.",
+			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 5, 15, 60},
+		}, []string{"method", "route", "status"}),
+	}
+	build := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "shakenfist_build_info", Help: "Always 1; the labels tell which program runs.",
+		ConstLabels: prometheus.Labels{"release": release, "go": runtime.Version()},
+	})
+	build.Set(1)
+	m.registry.MustRegister(m.requests, build, collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), cloudCollector{cloud})
+	if s != nil {
+		m.registry.MustRegister(storeCollector{s})
+	}
+	return m
+}
+
+func (m *metrics) observe(r *http.Request, status int, took time.Duration) {
+	pattern := r.Pattern // what ServeMux found
+	switch pattern {
+	case "/", "":
+		pattern = "other"
+	case exact("/"):
+		pattern = "/"
+	}
+	m.requests.WithLabelValues(knownMethod(r.Method), pattern, strconv.Itoa(status)).Observe(took.Seconds())
+}
+
+// knownMethod keeps callers from filling the memory with methods that they make up.
+func knownMethod(method string) string {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodDelete, http.MethodOptions:
+		return method
+	}
+	return "other"
+}
+
+// showMetrics answers in the text format of Prometheus.
+func (s *server) showMetrics(*call) (any, error) {
+	families, err := s.metrics.registry.Gather()
+	if err != nil {
+		return nil, fault.Because("server.metrics", fault.Internal, "", err, "gathering metrics")
+	}
+	format := expfmt.NewFormat(expfmt.TypeTextPlain)
+	var b bytes.Buffer
+	e := expfmt.NewEncoder(&b, format)
+	for _, f := range families {
+		if err := e.Encode(f); err != nil {
+			return nil, fault.Because("server.metrics", fault.Internal, "", err, "encoding metrics")
+		}
+	}
+	return raw{contentType: string(format), body: b.Bytes()}, nil
+}
+
+// storeCollector shows what the state store was asked to do.
+type storeCollector struct{ store.Counter }
+
+var storeOperations = prometheus.NewDesc("shakenfist_store_operations_total",
+	"What the state store was asked to do since the process began.", []string{"operation"}, nil)
+
+// Describe implements prometheus.Collector.
+func (storeCollector) Describe(descs chan<- *prometheus.Desc) { descs <- storeOperations }
+
+// Collect implements prometheus.Collector.
+func (c storeCollector) Collect(out chan<- prometheus.Metric) {
+	s := c.Stats()
+	for name, n := range map[string]uint64{
+		"get": s.Gets, "list": s.Lists, "commit": s.Commits, "conflict": s.Conflicts,
+		"watch_event": s.WatchEvents, "lease_renewal": s.LeaseRenewals,
+	} {
+		out <- prometheus.MustNewConstMetric(storeOperations, prometheus.CounterValue, float64(n), name)
+	}
+}
+
+// cloudCollector shows what the cloud holds and has room for. It reads memory only.
+type cloudCollector struct{ cloud *shakenfist.Cloud }
+
+var (
+	instancesDesc = prometheus.NewDesc("shakenfist_instances", "Instances by state.", []string{"state"}, nil)
+	nodeUp        = prometheus.NewDesc("shakenfist_node_up", "Whether the node takes part: 1 in state created, 0 in any other.", []string{"node"}, nil)
+	nodeCPUs      = prometheus.NewDesc("shakenfist_node_cpus", "Threads of the node.", []string{"node"}, nil)
+	nodeMemory    = prometheus.NewDesc("shakenfist_node_memory_bytes", "Memory of the node.", []string{"node"}, nil)
+	nodeDisk      = prometheus.NewDesc("shakenfist_node_disk_bytes", "Size of the file system with the node's files.", []string{"node"}, nil)
+	nodeDiskFree  = prometheus.NewDesc("shakenfist_node_disk_free_bytes", "Free space there.", []string{"node"}, nil)
+)
+
+// Describe implements prometheus.Collector.
+func (cloudCollector) Describe(descs chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{instancesDesc, nodeUp, nodeCPUs, nodeMemory, nodeDisk, nodeDiskFree} {
+		descs <- d
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (c cloudCollector) Collect(out chan<- prometheus.Metric) {
+	gauge := func(d *prometheus.Desc, v float64, label string) {
+		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, label)
+	}
+	for state, n := range c.cloud.Instances.Count() {
+		gauge(instancesDesc, float64(n), string(state))
+	}
+	for _, n := range c.cloud.Nodes.List(context.Background()) {
+		up := 0.0
+		if n.State == node.Created {
+			up = 1
+		}
+		gauge(nodeUp, up, n.Name)
+		gauge(nodeCPUs, float64(n.CPUs), n.Name)
+		gauge(nodeMemory, float64(n.MemoryMiB)*(1<<20), n.Name)
+		gauge(nodeDisk, float64(n.DiskTotal), n.Name)
+		gauge(nodeDiskFree, float64(n.DiskFree), n.Name)
+	}
+}

@@ -37,7 +37,7 @@ func (c *Cloud) assemble(f Config) {
 	})
 	c.Artifacts = artifact.New(artifact.Deps{
 		View: c.view, Events: c.Events, Blobs: c.Blobs, Namespaces: c.Namespaces, Metadata: c.Metadata, Node: f.Node, Fence: c.Nodes.Fence,
-		Client: f.HTTPClient, ImageURL: f.ImageURL, Patience: f.Patience, Deadline: f.Transfer,
+		Client: f.HTTPClient, ImageURL: f.ImageURL, Patience: f.Patience, MaxFetch: f.Transfer,
 		Linger: f.Linger, Resync: f.Resync, Log: f.Logger,
 	})
 	c.Networks = network.New(network.Deps{

@@ -53,9 +53,22 @@ func (c *Cloud) Run(ctx context.Context) error {
 	for _, run := range []func(context.Context){c.Blobs.Run, c.Artifacts.Run, c.Networks.Run, c.Instances.Run} {
 		loops.Go(func() { run(ctx) })
 	}
+	c.view.Open()
 	close(c.ready)
 	loops.Wait()
 	return nil
+}
+
+// Start runs the cloud beside the caller. The function it returns stops the cloud and returns what Run did, when
+// everything has ended.
+func (c *Cloud) Start(ctx context.Context) (stop func() error) {
+	ctx, cancel := context.WithCancel(ctx)
+	ended := make(chan error, 1)
+	go func() { ended <- c.Run(ctx) }()
+	return sync.OnceValue(func() error {
+		cancel()
+		return <-ended
+	})
 }
 
 // join reads the state, makes the system namespace if this cloud is new, and takes this node's place. A store that does

@@ -41,13 +41,13 @@ func (m *Manager) reconcile(ctx context.Context, id string) (time.Duration, erro
 }
 
 // images adds to tx the artifacts that a new instance's disks are made of.
-func (m *Manager) images(tx *view.Txn, s *Spec, node string) ([]image, error) {
+func (m *Manager) images(ctx context.Context, tx *view.Txn, s *Spec) ([]image, error) {
 	images := make([]image, len(s.Disks))
 	for i, d := range s.Disks {
 		if d.Base == "" {
 			continue
 		}
-		w, err := m.Artifacts.Want(tx, d.Base, s.Namespace, node)
+		w, err := m.Artifacts.Want(ctx, tx, d.Base, s.Namespace)
 		if err != nil {
 			return nil, err
 		}

@@ -20,6 +20,9 @@ import (
 // for an address or MAC in use, and with fault.Exhausted, with the numbers, when there is no room.
 func (m *Manager) Create(ctx context.Context, s Spec) (Instance, error) {
 	const op = "instance.Create"
+	if err := m.view.Opened(ctx); err != nil {
+		return Instance{}, err
+	}
 	if _, err := m.Namespaces.Get(ctx, s.Namespace); err != nil {
 		return Instance{}, err
 	}
@@ -63,7 +66,7 @@ func (m *Manager) create(ctx context.Context, id string, s *Spec) error {
 		return err
 	}
 	r := record{Spec: *s, Machine: s.machine(), Node: name, Created: time.Now(), Power: true, Turn: 1}
-	if r.Images, err = m.images(&tx, s, name); err != nil {
+	if r.Images, err = m.images(ctx, &tx, s); err != nil {
 		return err
 	}
 	owner := network.Owner{Instance: id, Name: s.Name, Namespace: s.Namespace, Node: name}

@@ -206,6 +206,15 @@ func (m *Manager) Wait(ctx context.Context, id string, states ...State) (Instanc
 	return i, err
 }
 
+// CreateAndWait is Create, and then Wait until the instance is Created.
+func (m *Manager) CreateAndWait(ctx context.Context, s Spec) (Instance, error) {
+	i, err := m.Create(ctx, s)
+	if err != nil {
+		return i, err
+	}
+	return m.Wait(ctx, i.ID, Created)
+}
+
 func about(id string) event.Object { return event.Object{Kind: "instance", ID: id} }
 
 type row = view.Row[record]

@@ -29,6 +29,9 @@ func (m *Manager) Create(ctx context.Context, s Spec) (Network, error) {
 	if err := validateName(s.Name); err != nil {
 		return Network{}, err
 	}
+	if err := m.view.Opened(ctx); err != nil {
+		return Network{}, err
+	}
 	id := uuid.NewString()
 	err = m.view.Retry(ctx, func() error {
 		r := record{

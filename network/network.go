@@ -170,4 +170,13 @@ func (m *Manager) Wait(ctx context.Context, id string, states ...State) (Network
 	return n, err
 }
 
+// CreateAndWait is Create, and then Wait until the network is Created.
+func (m *Manager) CreateAndWait(ctx context.Context, s Spec) (Network, error) {
+	n, err := m.Create(ctx, s)
+	if err != nil {
+		return n, err
+	}
+	return m.Wait(ctx, n.ID, Created)
+}
+
 func about(id string) event.Object { return event.Object{Kind: "network", ID: id} }

@@ -38,6 +38,7 @@ type View struct {
 	tables  []table        // fixed before Run
 
 	barrier barrier
+	open    chan struct{} // closed by Open
 }
 
 // table is what the view needs of a Table, whatever its type.
@@ -51,7 +52,27 @@ type table interface {
 
 // New returns a view of s that holds nothing until Run.
 func New(s store.Store, log *slog.Logger) *View {
-	return &View{store: s, log: log, changed: make(chan struct{})}
+	return &View{store: s, log: log, changed: make(chan struct{}), open: make(chan struct{})}
+}
+
+// Open lets the callers of Opened go on: whoever runs the view has everything in place that they rely on.
+func (v *View) Open() { close(v.open) }
+
+// Opened waits for Open. It fails with fault.Unavailable if that takes longer than Patience.
+func (v *View) Opened(ctx context.Context) error {
+	select {
+	case <-v.open:
+		return nil
+	default:
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, Patience, errStale)
+	defer cancel()
+	select {
+	case <-v.open:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 // Store returns the store beneath, for keys outside the view.

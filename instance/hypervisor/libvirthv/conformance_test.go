@@ -1,0 +1,258 @@
+//go:build cgo && libvirt_dlopen
+
+package libvirthv
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"libvirt.org/go/libvirt"
+
+	"github.com/shakenfist/shakenfist/fault"
+	"github.com/shakenfist/shakenfist/instance/hypervisor"
+	"github.com/shakenfist/shakenfist/instance/hypervisor/hypervisortest"
+	"github.com/shakenfist/shakenfist/internal/needs"
+	"github.com/shakenfist/shakenfist/internal/pretendhost"
+)
+
+const nodeFile = `<node><cpu><mhz>2000</mhz><model>x</model><active>8</active><nodes>1</nodes><sockets>1</sockets>
+<cores>8</cores><threads>1</threads></cpu><memory>16000000</memory></node>`
+
+// library ends the test where libvirt's library is not installed.
+func library(t *testing.T) {
+	t.Helper()
+	if err := eventLoop(); err != nil {
+		needs.Missing(t, needs.Libvirt, fmt.Errorf("libvirt's library cannot be used: %w; run tools/setup to install it", err))
+	}
+}
+
+func opened(t *testing.T, o Options) *Driver {
+	t.Helper()
+	if o.Owner == "" {
+		o.Owner, o.Node = "cloud", "node1"
+	}
+	d, err := Open(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := d.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return d
+}
+
+func TestConformanceMock(t *testing.T) {
+	library(t)
+	hypervisortest.TestDriver(t, func(t *testing.T) hypervisortest.Env {
+		node := filepath.Join(t.TempDir(), "node.xml")
+		if err := os.WriteFile(node, []byte(nodeFile), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		d := opened(t, Options{URI: "test://" + node})
+		return hypervisortest.Env{
+			Driver: d,
+			PowerOff: func(ctx context.Context, id string) error {
+				return d.domain(ctx, "test", id, (*libvirt.Domain).Shutdown)
+			},
+			Stranger: func(ctx context.Context, id string) (func(context.Context) bool, error) { return stranger(ctx, d, id) },
+			Lacks: map[string]string{
+				"a missing disk is named":                          "the mock opens no files",
+				"a new definition is seen at the next start":       "the mock opens no files, so a start cannot tell which disk it sees",
+				"a guest that powers itself off is seen off":       "the mock runs no guest that could say that it is up",
+				"a guest that dies is seen crashed":                "the mock has no process that could die",
+				"what a guest says is appended to its console log": "the mock has no consoles",
+				"a lost connection is reported and comes back":     "the mock is in this process",
+			},
+		}
+	})
+}
+
+// stranger defines a domain with a name like ours that belongs to another cloud.
+func stranger(ctx context.Context, d *Driver, id string) (func(context.Context) bool, error) {
+	h := d.host()
+	h.owner.Cloud = "another"
+	text, err := domainXML(h, hypervisor.Domain{ID: id, Name: "theirs", VCPUs: 1, MemoryMiB: 32, Machine: "pc"})
+	if err != nil {
+		return nil, err
+	}
+	define := func(c *libvirt.Connect) error {
+		ld, err := c.DomainDefineXML(text)
+		if err != nil {
+			return err
+		}
+		return errors.Join(ld.Create(), ld.Free())
+	}
+	if err := d.call(ctx, "test", id, define); err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context) bool {
+		running := false
+		err := d.call(ctx, "test", id, func(c *libvirt.Connect) error {
+			ld, err := c.LookupDomainByUUIDString(id)
+			if err != nil {
+				return err
+			}
+			meta, err1 := ld.GetMetadata(libvirt.DOMAIN_METADATA_ELEMENT, metadataURI, 0)
+			running, err = ld.IsActive()
+			running = running && strings.Contains(meta, "another")
+			return errors.Join(err1, err, destroy(ld), ld.Undefine(), ld.Free())
+		})
+		return err == nil && running
+	}, nil
+}
+
+// socket is the URI of a pretend host's libvirtd.
+func socket(h *pretendhost.Host) string {
+	return "qemu+unix:///system?socket=" + h.Path("/run/libvirt/libvirt-sock")
+}
+
+func TestConformanceQEMU(t *testing.T) {
+	library(t)
+	h := pretendhost.Start(t, pretendhost.Options{Name: "hv", Libvirt: true})
+	n := 0
+	hypervisortest.TestDriver(t, func(t *testing.T) hypervisortest.Env {
+		n++
+		dir := filepath.Join(h.Dir, fmt.Sprint(n))
+		if err := os.Mkdir(dir, 0o755); err != nil { //nolint:gosec // QEMU's user must get through
+			t.Fatal(err)
+		}
+		d := opened(t, Options{URI: socket(h), Accelerator: QEMU, StorageDir: dir})
+		return hypervisortest.Env{
+			Driver: d, Dir: dir,
+			PowerOff:   func(ctx context.Context, id string) error { return d.domain(ctx, "test", id, pressKey) },
+			Crash:      func(_ context.Context, id string) error { return killQEMU(h, id) },
+			Disconnect: func(context.Context) error { return h.KillLibvirtd() },
+			Reconnect:  h.StartLibvirtd,
+			Stranger:   func(ctx context.Context, id string) (func(context.Context) bool, error) { return stranger(ctx, d, id) },
+		}
+	})
+}
+
+func pressKey(ld *libvirt.Domain) error {
+	const space = 57 // KEY_SPACE of linux/input-event-codes.h
+	return ld.SendKey(uint(libvirt.KEYCODE_SET_LINUX), 50, []uint{space}, 0)
+}
+
+func killQEMU(h *pretendhost.Host, id string) error {
+	b, err := os.ReadFile(h.Path("/run/libvirt/qemu/" + domainName(id) + ".pid"))
+	if err != nil {
+		return err
+	}
+	var pid int
+	if _, err := fmt.Sscan(string(b), &pid); err != nil {
+		return err
+	}
+	return syscall.Kill(pid, syscall.SIGKILL)
+}
+
+// TestEveryBusAndMachineStarts has QEMU itself judge the golden domains, with schema validation by libvirt.
+func TestEveryBusAndMachineStarts(t *testing.T) {
+	library(t)
+	h := pretendhost.Start(t, pretendhost.Options{Name: "buses", Libvirt: true})
+	d := opened(t, Options{URI: socket(h), Accelerator: QEMU, StorageDir: h.Dir})
+	for name, dom := range goldenDomains() {
+		t.Run(name, func(t *testing.T) {
+			dir := filepath.Join(h.Dir, name)
+			if err := os.Mkdir(dir, 0o755); err != nil { //nolint:gosec // QEMU's user must get through
+				t.Fatal(err)
+			}
+			dom := realize(t, d, dom, dir)
+			text, err := domainXML(d.host(), dom)
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = d.call(t.Context(), "test", dom.ID, func(c *libvirt.Connect) error {
+				ld, err := c.DomainDefineXMLFlags(text, libvirt.DOMAIN_DEFINE_VALIDATE)
+				if err != nil {
+					return err
+				}
+				return ld.Free()
+			})
+			if err := errors.Join(err, d.Define(t.Context(), dom), d.Start(t.Context(), dom.ID)); err != nil {
+				t.Errorf("%v\n%s", err, text)
+			}
+			if err := d.Remove(t.Context(), dom.ID); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// realize gives dom files below dir, and no NICs, since there are no bridges.
+func realize(t *testing.T, d *Driver, dom hypervisor.Domain, dir string) hypervisor.Domain {
+	t.Helper()
+	move := func(p string) string { return filepath.Join(dir, filepath.Base(p)) }
+	make := func(disk hypervisor.Disk) {
+		if err := d.MakeDisk(t.Context(), disk); err != nil {
+			t.Fatal(err)
+		}
+	}
+	dom.NICs, dom.MemoryMiB, dom.ConsoleLog, dom.NVRAM = nil, 64, move(dom.ConsoleLog), move(dom.NVRAM)
+	for i := range dom.Channels {
+		dom.Channels[i].Path = move(dom.Channels[i].Path)
+	}
+	for i := range dom.Disks {
+		x := &dom.Disks[i]
+		x.Path = move(x.Path)
+		base := ""
+		for j := len(x.Backing) - 1; j >= 0; j-- {
+			x.Backing[j] = move(x.Backing[j])
+			if base == "" {
+				make(hypervisor.Disk{Path: x.Backing[j], SizeBytes: 1 << 20})
+			}
+			base = x.Backing[j]
+		}
+		if x.Format == hypervisor.ISO {
+			if err := os.WriteFile(x.Path, hypervisortest.GuestImage(), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
+		if len(x.Backing) > 1 {
+			x.Backing = x.Backing[len(x.Backing)-1:]
+		}
+		make(hypervisor.Disk{Path: x.Path, SizeBytes: 1 << 20, Base: base})
+	}
+	return dom
+}
+
+func TestALibvirtThatIsNotThereIsUnavailable(t *testing.T) {
+	library(t)
+	d := opened(t, Options{URI: "qemu+unix:///system?socket=" + filepath.Join(t.TempDir(), "none"), Accelerator: QEMU})
+	_, err := d.List(t.Context())
+	if !errors.Is(err, fault.Unavailable) || !strings.Contains(fault.Text(err), d.o.URI) {
+		t.Errorf("error is %v, want unavailable, naming the URI", err)
+	}
+}
+
+func TestALibvirtThatHangsIsGivenUp(t *testing.T) {
+	library(t)
+	h := pretendhost.Start(t, pretendhost.Options{Name: "hang", Libvirt: true})
+	d := opened(t, Options{URI: socket(h), Accelerator: QEMU})
+	if _, err := d.List(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	pid, err := h.LibvirtdPID()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	defer syscall.Kill(pid, syscall.SIGCONT) //nolint:errcheck // the host ends it anyway
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	begin := time.Now()
+	if _, err = d.List(ctx); !errors.Is(err, fault.Unavailable) || time.Since(begin) > 5*time.Second {
+		t.Errorf("error is %v after %v, want unavailable at the context's end", err, time.Since(begin))
+	}
+}

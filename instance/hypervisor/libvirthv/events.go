@@ -1,0 +1,134 @@
+//go:build cgo && libvirt_dlopen
+
+package libvirthv
+
+import (
+	"context"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"libvirt.org/go/libvirt"
+
+	"github.com/shakenfist/shakenfist/instance/hypervisor"
+)
+
+// waiting is how many of libvirt's events may wait for us.
+const waiting = 4096
+
+// askTimeout bounds the question whose a domain is that an event tells of.
+const askTimeout = 10 * time.Second
+
+// events turns libvirt's events into ours. Its callback runs on the event loop of the whole process and must not wait,
+// so it only queues what happened.
+type events struct {
+	d     *Driver
+	queue chan happening
+	lost  atomic.Bool // the queue was full
+	ended chan struct{}
+}
+
+type happening struct {
+	id     string
+	event  libvirt.DomainEventType
+	detail int
+}
+
+func newEvents(d *Driver) *events {
+	return &events{d: d, queue: make(chan happening, waiting), ended: make(chan struct{})}
+}
+
+// register has c tell of every domain.
+func (e *events) register(c *libvirt.Connect) error {
+	_, err := c.DomainEventLifecycleRegister(nil, func(_ *libvirt.Connect, ld *libvirt.Domain, ev *libvirt.DomainEventLifecycle) {
+		name, err := ld.GetName()
+		if err != nil {
+			return
+		}
+		id, found := strings.CutPrefix(name, domainName(""))
+		if !found {
+			return
+		}
+		select {
+		case e.queue <- happening{id: id, event: ev.Event, detail: ev.Detail}:
+		default:
+			e.lost.Store(true)
+		}
+	})
+	return err
+}
+
+// run passes events on until ctx ends.
+func (e *events) run(ctx context.Context) {
+	defer close(e.ended)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case h := <-e.queue:
+			e.pass(ctx, h)
+		}
+		if e.lost.Swap(false) {
+			e.d.feed.Send(hypervisor.Event{})
+		}
+	}
+}
+
+// pass tells the watchers of h, if its domain is ours and its power changed.
+func (e *events) pass(ctx context.Context, h happening) {
+	p, changed := powerAfter(h)
+	if !changed {
+		return
+	}
+	is, known := e.d.own.recall(h.id)
+	if !known && p != "" {
+		is = e.ask(ctx, h.id)
+	}
+	if !is {
+		return
+	}
+	if p == "" {
+		e.d.own.forget(h.id)
+	}
+	e.d.feed.Send(hypervisor.Event{ID: h.id, Power: p})
+}
+
+// ask asks libvirt whether the domain id is ours. Without an answer it is taken not to be: the next look at everything
+// tells.
+func (e *events) ask(ctx context.Context, id string) bool {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	answer := make(chan whose, 1)
+	err := e.d.link.call(ctx, "libvirthv.Watch", id, func(c *libvirt.Connect) error {
+		w, err := e.d.own.ask(c, id)
+		answer <- w
+		return err
+	})
+	if err != nil {
+		e.d.o.Logger.DebugContext(ctx, "an event is passed over", "domain", id, "error", err)
+		return false
+	}
+	return <-answer == ours
+}
+
+// powerAfter says which power a domain has after an event, and whether that is news.
+func powerAfter(h happening) (hypervisor.Power, bool) {
+	switch h.event {
+	case libvirt.DOMAIN_EVENT_STARTED, libvirt.DOMAIN_EVENT_RESUMED:
+		return hypervisor.PowerOn, true
+	case libvirt.DOMAIN_EVENT_SUSPENDED, libvirt.DOMAIN_EVENT_PMSUSPENDED:
+		return hypervisor.PowerPaused, true
+	case libvirt.DOMAIN_EVENT_CRASHED:
+		return hypervisor.PowerCrashed, true
+	case libvirt.DOMAIN_EVENT_UNDEFINED:
+		return "", true
+	case libvirt.DOMAIN_EVENT_STOPPED:
+		switch libvirt.DomainEventStoppedDetailType(h.detail) {
+		case libvirt.DOMAIN_EVENT_STOPPED_FAILED, libvirt.DOMAIN_EVENT_STOPPED_CRASHED:
+			return hypervisor.PowerCrashed, true
+		}
+		return hypervisor.PowerOff, true
+	case libvirt.DOMAIN_EVENT_DEFINED, libvirt.DOMAIN_EVENT_SHUTDOWN:
+	}
+	return "", false
+}

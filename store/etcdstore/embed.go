@@ -95,6 +95,10 @@ func startServer(ctx context.Context, op string, o Options) (_ *server, err erro
 	if srv.etcd, err = embed.StartEtcd(serverConfig(o, srv.socket.path)); err != nil {
 		return nil, fault.Because(op, fault.Internal, o.Dir, err, "the embedded etcd server does not start on %s", o.Dir)
 	}
+	// Connecting takes the right to write, which the usual umask leaves to the owner; this holds for any umask.
+	if err := os.Chmod(filepath.Join(o.Dir, SocketName), 0o600); err != nil {
+		return nil, fault.Because(op, fault.Internal, o.Dir, err, "can not keep others from the socket in %s", o.Dir)
+	}
 	select {
 	case <-srv.etcd.Server.ReadyNotify():
 		return srv, nil

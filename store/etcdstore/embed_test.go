@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -170,8 +168,7 @@ func TestCloseEndsWatches(t *testing.T) {
 
 func TestAFullStoreSaysSoAndRecovers(t *testing.T) {
 	dir, value := t.TempDir(), string(make([]byte, 512<<10))
-	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
-	o := etcdstore.Options{Dir: dir, NoFsync: true, Quota: 8 << 20, Logger: quiet}
+	o := etcdstore.Options{Dir: dir, NoFsync: true, Quota: 8 << 20}
 	s, err := etcdstore.Embedded(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)

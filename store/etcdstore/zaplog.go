@@ -79,8 +79,8 @@ func expected(e zapcore.Entry, fields []zapcore.Field) bool {
 
 // closedByUs reports whether err is how the parts of a server take note of its Close.
 func closedByUs(err error) bool {
-	return errors.Is(err, net.ErrClosed) || errors.Is(err, http.ErrServerClosed) ||
-		errors.Is(err, cmux.ErrServerClosed) || errors.Is(err, grpc.ErrServerStopped)
+	return errors.Is(err, context.Canceled) || errors.Is(err, net.ErrClosed) || errors.Is(err, http.ErrServerClosed) ||
+		errors.Is(err, cmux.ErrServerClosed) || errors.Is(err, cmux.ErrListenerClosed) || errors.Is(err, grpc.ErrServerStopped)
 }
 
 func attrs(fields []zapcore.Field) []slog.Attr {

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"bytes"
-	"encoding/csv"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -96,20 +95,22 @@ func (a *app) table(header []string, rows [][]string) error {
 	return err
 }
 
-// csv prints rows of comma separated values. Those that hold commas themselves are quoted.
+// csv prints rows of comma separated values. Those that hold commas, quotes or line ends are quoted, and no others: the
+// standard library's writer would also quote the spaces that roles begin with.
 func (a *app) csv(rows ...[]string) error {
-	w := csv.NewWriter(a.out)
 	for _, row := range rows {
 		clean := make([]string, len(row))
 		for n, value := range row {
 			clean[n] = harmless(value)
+			if strings.ContainsAny(clean[n], ",\"\n") {
+				clean[n] = `"` + strings.ReplaceAll(clean[n], `"`, `""`) + `"`
+			}
 		}
-		if err := w.Write(clean); err != nil {
+		if _, err := fmt.Fprintln(a.out, strings.Join(clean, ",")); err != nil {
 			return err
 		}
 	}
-	w.Flush()
-	return w.Error()
+	return nil
 }
 
 func cells(values []string) table.Row {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/shakenfist/shakenfist/internal/guestimage"
 	"github.com/shakenfist/shakenfist/internal/hostdiff"
 	"github.com/shakenfist/shakenfist/internal/needs"
 	"github.com/shakenfist/shakenfist/internal/pretendhost"
@@ -56,7 +57,7 @@ func TestLibvirtOfTheDemoSeesNoKVM(t *testing.T) {
 }
 
 func TestDemoShowsAGuestAndLeavesNothing(t *testing.T) {
-	t.Parallel()
+	t.Setenv("SF_DEMO_IMAGE", guestimage.Tiny(t)) // the host has no package mirror
 	h := demoHost(t)
 	o := hostdiff.Options{Command: h.Command, PID: h.PID, OwnOnly: true}
 	for _, run := range []string{"first", "second"} {

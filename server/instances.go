@@ -54,15 +54,9 @@ func (s *server) instanceInterfaces(c *call, i instance.Instance) (any, error) {
 	return s.interfaceViews(s.cloud.Networks.InterfacesOf(c.Context(), i.ID)), nil
 }
 
-// defaultConsole is how much of the console is shown when nothing is said, in bytes.
-const defaultConsole = 10240
-
 func (s *server) instanceConsole(c *call, i instance.Instance) (any, error) {
 	length := c.args.integer("length", 0)
-	switch {
-	case length == 0:
-		length = defaultConsole
-	case length < -1:
+	if length < -1 {
 		return nil, invalid("length is %d; use a number of bytes, or -1 for everything", length)
 	}
 	content, err := s.cloud.Instances.Console(c.Context(), i.ID, int64(length))

@@ -21,6 +21,7 @@ import (
 type script struct {
 	t      *testing.T
 	routes map[string]func(w http.ResponseWriter, r *http.Request)
+	any    func(w http.ResponseWriter, r *http.Request) // answers what has no route; nil fails the test
 
 	mu     sync.Mutex
 	asked  []string // guarded by mu; "METHOD path"
@@ -53,6 +54,8 @@ func (s *script) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		answer(w, r)
 	case route == "GET /", route == "GET ":
 		_, _ = io.WriteString(w, "<html>node-get</html>")
+	case s.any != nil:
+		s.any(w, r)
 	default:
 		s.t.Errorf("unexpected %s", route)
 		say(404, api.Error{Error: "no such route", Status: 404})(w, r)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/shakenfist/shakenfist/api"
@@ -36,10 +37,11 @@ func (p *progress) show(state, note string) {
 		line += ": " + note
 	}
 	const width = 79 // of the narrowest terminal in use: a line that wraps can't be replaced
-	if runes := []rune(harmless(line)); len(runes) > width {
+	line = strings.ReplaceAll(harmless(line), "\n", " ")
+	if runes := []rune(line); len(runes) > width {
 		line = string(runes[:width-1]) + "…"
 	}
-	fmt.Fprintf(p.w, "\r\x1b[K%s", harmless(line))
+	fmt.Fprintf(p.w, "\r\x1b[K%s", line)
 }
 
 // clear removes the line.

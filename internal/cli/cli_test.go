@@ -1,0 +1,245 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/shakenfist/shakenfist/api"
+	"github.com/shakenfist/shakenfist/fault"
+)
+
+// eachCommand calls f for every command of the program but those that cobra adds.
+func eachCommand(f func(cmd *cobra.Command)) {
+	a := &app{out: &output{w: io.Discard}, err: io.Discard, env: os.LookupEnv}
+	var walk func(cmd *cobra.Command)
+	walk = func(cmd *cobra.Command) {
+		f(cmd)
+		for _, child := range cmd.Commands() {
+			walk(child)
+		}
+	}
+	walk(a.root())
+}
+
+func TestEveryCommandExplainsItself(t *testing.T) {
+	t.Parallel()
+	seen := 0
+	eachCommand(func(cmd *cobra.Command) {
+		seen++
+		if cmd.Short == "" || strings.TrimSpace(cmd.Example) == "" {
+			t.Errorf("%s has no description or no example", cmd.CommandPath())
+		}
+		cmd.Flags().VisitAll(func(f *pflag.Flag) {
+			if f.Usage == "" {
+				t.Errorf("%s: --%s is not explained", cmd.CommandPath(), f.Name)
+			}
+		})
+	})
+	if seen < 40 {
+		t.Errorf("saw %d commands only", seen)
+	}
+}
+
+// TestExamplesAreCommands parses each example as a shell without variables would, and as the program would.
+func TestExamplesAreCommands(t *testing.T) {
+	t.Parallel()
+	eachCommand(func(owner *cobra.Command) {
+		for line := range strings.Lines(owner.Example) {
+			line, _, _ = strings.Cut(strings.TrimSpace(line), " < ")
+			words := strings.Fields(strings.ReplaceAll(line, "'", ""))
+			if words[0] != "sf-client" {
+				t.Errorf("%s: %q is not a call of sf-client", owner.CommandPath(), line)
+				continue
+			}
+			a := &app{out: &output{w: io.Discard}, err: io.Discard, env: os.LookupEnv}
+			cmd, rest, err := a.root().Traverse(words[1:])
+			if err == nil {
+				err = cmd.ParseFlags(rest)
+			}
+			if err == nil {
+				err = cmd.ValidateArgs(cmd.Flags().Args())
+			}
+			if err != nil {
+				t.Errorf("%s: %q: %v", owner.CommandPath(), line, err)
+			}
+		}
+	})
+}
+
+// brokenPipe takes nothing.
+type brokenPipe struct{}
+
+func (brokenPipe) Write([]byte) (int, error) { return 0, errors.New("no space left on device") }
+
+func TestOutputThatCannotBeWrittenIsAFailure(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{{"version"}, {"--json", "version"}, {"instance"}} {
+		var stderr bytes.Buffer
+		if code := Main(args, strings.NewReader(""), brokenPipe{}, &stderr); code != exitFailure || !strings.Contains(stderr.String(), "no space left") {
+			t.Errorf("%v: %d, %q", args, code, &stderr)
+		}
+	}
+}
+
+func TestErrorsAreReportedByTheirKind(t *testing.T) {
+	t.Parallel()
+	cancelled, cancel := context.WithCancel(t.Context())
+	cancel()
+	cmd := &cobra.Command{Use: "sf-client"}
+	for _, c := range []struct {
+		ctx  context.Context
+		err  error
+		code int
+		text string
+	}{
+		{t.Context(), nil, exitOK, ""},
+		{t.Context(), fault.New("GET", fault.NotFound, "/x", "instance not found"), exitFailure, "Resource not found: instance not found\n"},
+		{t.Context(), fault.New("GET", fault.Exhausted, "/x", "no room\x1b[2J"), exitFailure, "Insufficient Resources: no room\uFFFD[2J\n"},
+		{t.Context(), usageError{"what?"}, exitUsage, "Usage error: what?\nTry: sf-client --help\n"},
+		{t.Context(), failed("It failed"), exitFailure, "It failed\n"},
+		{t.Context(), errors.New("odd"), exitFailure, "Error: odd\n"},
+		{
+			cancelled, fault.Because("GET", fault.Unavailable, "/x", context.Canceled, "gave up"), exitInterrupted,
+			"Interrupted. What was asked of the server goes on.\n",
+		},
+	} {
+		var stderr bytes.Buffer
+		a := &app{err: &stderr}
+		if code := a.report(c.ctx, cmd, c.err); code != c.code || stderr.String() != c.text {
+			t.Errorf("%v: %d %q, want %d %q", c.err, code, &stderr, c.code, c.text)
+		}
+	}
+	for _, kind := range []fault.Kind{
+		fault.Internal, fault.Invalid, fault.Unauthorized, fault.Forbidden, fault.NotFound, fault.NotReady, fault.Conflict,
+		fault.Exhausted, fault.Unavailable,
+	} {
+		if prefixes[kind] == "" {
+			t.Errorf("%q has no prefix", kind)
+		}
+	}
+}
+
+func TestProgressReplacesItsLineAndFitsATerminal(t *testing.T) {
+	t.Parallel()
+	var b bytes.Buffer
+	p := &progress{w: &b, what: "Instance web1", start: time.Now()}
+	p.show("creating", "fetched 50%")
+	if got := b.String(); got != "\r\x1b[KInstance web1 is creating, 0s: fetched 50%" {
+		t.Errorf("got %q", got)
+	}
+	b.Reset()
+	p.show("creating", strings.Repeat("long\nish ", 40))
+	if line := strings.TrimPrefix(b.String(), "\r\x1b[K"); len([]rune(line)) > 79 || strings.Contains(line, "\n") {
+		t.Errorf("%d runes: %q", len([]rune(line)), line)
+	}
+	b.Reset()
+	p.clear()
+	if b.String() != "\r\x1b[K" {
+		t.Errorf("got %q", &b)
+	}
+	(&progress{}).show("creating", "") // no terminal, nobody to tell
+}
+
+func TestOnlyTerminalsAreTerminals(t *testing.T) {
+	t.Parallel()
+	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	file, err := os.CreateTemp(t.TempDir(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	for _, w := range []io.Writer{null, file, &bytes.Buffer{}} {
+		if isTerminal(w) {
+			t.Errorf("%v was taken for a terminal", w)
+		}
+	}
+	terminal, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
+	if err != nil {
+		t.Skipf("no pseudo terminals here: %v; run where /dev/ptmx is", err)
+	}
+	defer terminal.Close()
+	if !isTerminal(terminal) {
+		t.Error("a pseudo terminal was not taken for a terminal")
+	}
+	for env, want := range map[string]bool{"": true, "NO_COLOR=1": false, "TERM=dumb": false, "NO_COLOR=": true} {
+		name, value, _ := strings.Cut(env, "=")
+		a := &app{out: &output{w: terminal}}
+		a.env = func(asked string) (string, bool) {
+			if asked == name {
+				return value, true
+			}
+			return "", false
+		}
+		if got := strings.Contains(a.colour("power state", "on"), "\x1b["); got != want {
+			t.Errorf("with %q: colours %v, want %v", env, got, want)
+		}
+		if got := a.colour("name", "on"); got != "on" {
+			t.Errorf("a name has the colour %q", got)
+		}
+	}
+}
+
+func TestFoldBreaksBetweenWords(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ text, want string }{
+		{"", ""},
+		{"one two three", "one two\nthree"},
+		{"one two", "one two"},
+		{"unbreakable it is", "unbreakable\nit is"},
+		{"one\n\ntwo", "one\n\ntwo"},
+	} {
+		if got := fold(c.text, 8); got != c.want {
+			t.Errorf("%q became %q, want %q", c.text, got, c.want)
+		}
+	}
+}
+
+func TestAWaitThatRunsOutOfPatienceIsNoError(t *testing.T) {
+	t.Parallel()
+	var stderr bytes.Buffer
+	a := testApp(t, nil, "", "", "")
+	a.err, a.strategy = &stderr, "pause"
+	err := a.wait(t.Context(), "Instance web1", func(ctx context.Context, _ *progress) error {
+		if end, ok := ctx.Deadline(); !ok || time.Until(end) > time.Minute || time.Until(end) < 50*time.Second {
+			t.Errorf("the deadline is %v", end)
+		}
+		return fault.Because("client.Wait", fault.Unavailable, "", context.DeadlineExceeded, "gave up waiting")
+	})
+	if err != nil || stderr.String() != "Instance web1 is not done after 1m0s; it goes on. Use --async block to wait longer.\n" {
+		t.Errorf("got %v, %q", err, &stderr)
+	}
+	a.strategy = "continue"
+	err = a.wait(t.Context(), "", func(context.Context, *progress) error {
+		t.Error("it waited")
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAnInstanceWithoutReasonStillSaysWhereToLook(t *testing.T) {
+	t.Parallel()
+	if got := reason(nil); !strings.Contains(got, "events") {
+		t.Errorf("got %q", got)
+	}
+	if got := reason(new("disk full")); got != "disk full" {
+		t.Errorf("got %q", got)
+	}
+	if got := local(api.Time{}); got != "never" {
+		t.Errorf("got %q", got)
+	}
+}

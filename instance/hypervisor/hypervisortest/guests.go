@@ -83,6 +83,23 @@ func lostConnection(t *testing.T, b bench) {
 	await(t, events, time.Second, hypervisor.Event{ID: idA, Power: hypervisor.PowerOff})
 }
 
+func openedAgain(t *testing.T, b bench) {
+	need(t, b.Again != nil, "Again")
+	d := b.running(t, idA)
+	other := b.Again(t)
+	all, err := other.List(b.ctx)
+	must(t, err)
+	if len(all) != 1 || all[0] != (hypervisor.Status{ID: idA, Power: hypervisor.PowerOn}) {
+		t.Errorf("list is %v, want %s on", all, idA)
+	}
+	must(t, other.Define(b.ctx, d))
+	must(t, other.Start(b.ctx, idA))
+	must(t, other.Remove(b.ctx, idA))
+	if p := b.power(t, idA); p != "" {
+		t.Errorf("the domain that the other driver removed is %q here, want it not listed", p)
+	}
+}
+
 func strangerIsLeftAlone(t *testing.T, b bench) {
 	need(t, b.Stranger != nil, "Stranger")
 	intact, err := b.Stranger(b.ctx, idB)

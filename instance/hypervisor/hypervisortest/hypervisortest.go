@@ -25,6 +25,8 @@ type Env struct {
 	Crash func(ctx context.Context, id string) error
 	// Disconnect takes the hypervisor away from the driver, Reconnect gives it back.
 	Disconnect, Reconnect func(ctx context.Context) error
+	// Again returns another driver of the same hypervisor, cloud and node, as a daemon has after its restart.
+	Again func(t *testing.T) hypervisor.Driver
 	// Stranger defines a domain that looks like one of the driver's and is not. What it returns reports whether that
 	// domain is still there as it was.
 	Stranger func(ctx context.Context, id string) (intact func(ctx context.Context) bool, err error)
@@ -59,6 +61,7 @@ func promises() []promise {
 		{"a guest that dies is seen crashed", guestDies},
 		{"what a guest says is appended to its console log", consoleLog},
 		{"a lost connection is reported and comes back", lostConnection},
+		{"a driver that was opened again knows its domains", openedAgain},
 		{"a domain that is not ours is left alone", strangerIsLeftAlone},
 		{"a disk is made complete and once", diskIsMade},
 		{"a disk smaller than its image is refused with both sizes", diskTooSmall},

@@ -71,6 +71,7 @@ func TestConformanceMock(t *testing.T) {
 				"a guest that dies is seen crashed":                "the mock has no process that could die",
 				"what a guest says is appended to its console log": "the mock has no consoles",
 				"a lost connection is reported and comes back":     "the mock is in this process",
+				"a driver that was opened again knows its domains": "each connection to the mock has domains of its own",
 			},
 		}
 	})
@@ -128,8 +129,12 @@ func TestConformanceQEMU(t *testing.T) {
 		d := opened(t, Options{URI: socket(h), Accelerator: QEMU, StorageDir: dir})
 		return hypervisortest.Env{
 			Driver: d, Dir: dir,
-			PowerOff:   func(ctx context.Context, id string) error { return d.domain(ctx, "test", id, pressKey) },
-			Crash:      func(_ context.Context, id string) error { return killQEMU(h, id) },
+			PowerOff: func(ctx context.Context, id string) error { return d.domain(ctx, "test", id, pressKey) },
+			Crash:    func(_ context.Context, id string) error { return killQEMU(h, id) },
+			Again: func(t *testing.T) hypervisor.Driver {
+				t.Helper()
+				return opened(t, Options{URI: socket(h), Accelerator: QEMU, StorageDir: dir})
+			},
 			Disconnect: func(context.Context) error { return h.KillLibvirtd() },
 			Reconnect:  h.StartLibvirtd,
 			Stranger:   func(ctx context.Context, id string) (func(context.Context) bool, error) { return stranger(ctx, d, id) },
@@ -191,7 +196,7 @@ func TestEveryBusAndMachineStarts(t *testing.T) {
 func realize(t *testing.T, d *Driver, dom hypervisor.Domain, dir string) hypervisor.Domain {
 	t.Helper()
 	move := func(p string) string { return filepath.Join(dir, filepath.Base(p)) }
-	make := func(disk hypervisor.Disk) {
+	build := func(disk hypervisor.Disk) {
 		if err := d.MakeDisk(t.Context(), disk); err != nil {
 			t.Fatal(err)
 		}
@@ -204,12 +209,10 @@ func realize(t *testing.T, d *Driver, dom hypervisor.Domain, dir string) hypervi
 		x := &dom.Disks[i]
 		x.Path = move(x.Path)
 		base := ""
-		for j := len(x.Backing) - 1; j >= 0; j-- {
-			x.Backing[j] = move(x.Backing[j])
-			if base == "" {
-				make(hypervisor.Disk{Path: x.Backing[j], SizeBytes: 1 << 20})
-			}
-			base = x.Backing[j]
+		if n := len(x.Backing); n > 0 { // a base of our making has no base itself
+			base = move(x.Backing[n-1])
+			x.Backing = []string{base}
+			build(hypervisor.Disk{Path: base, SizeBytes: 1 << 20})
 		}
 		if x.Format == hypervisor.ISO {
 			if err := os.WriteFile(x.Path, hypervisortest.GuestImage(), 0o600); err != nil {
@@ -217,10 +220,7 @@ func realize(t *testing.T, d *Driver, dom hypervisor.Domain, dir string) hypervi
 			}
 			continue
 		}
-		if len(x.Backing) > 1 {
-			x.Backing = x.Backing[len(x.Backing)-1:]
-		}
-		make(hypervisor.Disk{Path: x.Path, SizeBytes: 1 << 20, Base: base})
+		build(hypervisor.Disk{Path: x.Path, SizeBytes: 1 << 20, Base: base})
 	}
 	return dom
 }

@@ -19,6 +19,12 @@ type ownership struct {
 	ours map[string]bool // guarded by mu; by ID
 }
 
+// mark is the element owner as libvirt gives it back: without its namespace.
+type mark struct {
+	Cloud string `xml:"cloud,attr"`
+	Node  string `xml:"node,attr"`
+}
+
 // Whose a domain is.
 type whose int
 
@@ -70,7 +76,7 @@ func (o *ownership) known(ld *libvirt.Domain) (id string, is bool, err error) {
 	if err != nil && !hasCode(err, libvirt.ERR_NO_DOMAIN_METADATA) {
 		return id, false, err
 	}
-	var w owner
+	var w mark
 	is = err == nil && xml.Unmarshal([]byte(text), &w) == nil && w.Cloud == o.us.Cloud && w.Node == o.us.Node
 	o.learn(id, is)
 	return id, is, nil

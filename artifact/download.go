@@ -97,9 +97,7 @@ func (d *downloader) rest(ctx context.Context, err error, pause time.Duration) b
 
 // say records how it goes. An event that can't be recorded stops no download.
 func (d *downloader) say(ctx context.Context, message string, extra map[string]any) {
-	err := step.Do(ctx, "commit image progress", d.id, func() error {
-		return d.m.Events.Record(ctx, about(d.id), event.Status, message, extra)
-	})
+	err := d.m.Events.Record(step.Named(ctx, "commit image progress", d.id), about(d.id), event.Status, message, extra)
 	if err != nil {
 		d.m.Log.DebugContext(ctx, "progress not recorded", slog.String("artifact", d.id), slog.Any("error", err))
 	}

@@ -168,6 +168,7 @@ func (m *Manager) reconcile(ctx context.Context, id string) (time.Duration, erro
 		}
 	}
 	if row.Value.Fetch.Generation <= m.status(id).Done {
+		m.settle(id) // the commit that recorded it may have lost its answer
 		return 0, nil
 	}
 	return 0, m.fetch(ctx, row)

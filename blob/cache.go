@@ -9,22 +9,22 @@ import (
 	"github.com/shakenfist/shakenfist/event"
 	"github.com/shakenfist/shakenfist/fault"
 	"github.com/shakenfist/shakenfist/instance/hypervisor"
+	"github.com/shakenfist/shakenfist/internal/step"
 	"github.com/shakenfist/shakenfist/internal/view"
 )
 
-// image says how making a blob's bootable image went.
-type image struct {
-	made     bool
-	err      error // of the last attempt; nil after success
-	failures int   // in a row
+// trial is a failed attempt at making a blob's bootable image.
+type trial struct {
+	err      error
+	failures int // in a row
 }
 
 // hopeful is how many attempts in a row must fail of a passing fault before waiting instances hear of it.
 const hopeful = 3
 
 // hopeless reports whether whoever waits should stop.
-func (i image) hopeless() bool {
-	return i.err != nil && (fault.Permanent(i.err) || i.failures >= hopeful)
+func (t trial) hopeless() bool {
+	return t.err != nil && (fault.Permanent(t.err) || t.failures >= hopeful)
 }
 
 // Cached returns the image that guests of this node boot from, and its virtual size in bytes. It is not ok while the image
@@ -36,19 +36,20 @@ func (m *Manager) Cached(blobID string) (img hypervisor.Image, virtualSize int64
 	if !found || row.Value.state() == Deleted {
 		return img, 0, false, errNotFound(op, blobID)
 	}
+	// An image that is there is whole, whoever made it, and even if the content that it was made of is lost.
+	if img = m.cacheImage(row); exists(img.Path) {
+		return img, row.Value.Facts.VirtualSize, true, nil
+	}
 	if !m.isHere(blobID) {
 		return img, 0, false, m.errElsewhere(op, blobID)
 	}
 	m.mu.Lock()
-	have := m.cache[blobID]
+	last := m.tries[blobID]
 	m.mu.Unlock()
-	switch {
-	case have.made:
-		return m.cacheImage(row), row.Value.Facts.VirtualSize, true, nil
-	case have.hopeless():
-		return img, 0, false, fault.Wrap(op, blobID, have.err)
+	if last.hopeless() {
+		err = fault.Wrap(op, blobID, last.err)
 	}
-	return img, 0, false, nil
+	return img, 0, false, err
 }
 
 func (m *Manager) errElsewhere(op, id string) error {
@@ -72,40 +73,39 @@ func (m *Manager) cacheImage(row view.Row[record]) hypervisor.Image {
 func (m *Manager) makeCache(ctx context.Context, row view.Row[record]) error {
 	img := m.cacheImage(row)
 	m.mu.Lock()
-	have := m.cache[row.ID]
+	last := m.tries[row.ID]
 	m.mu.Unlock()
-	switch {
-	case have.made && exists(img.Path):
-		return nil
-	case fault.KindOf(have.err) == fault.Invalid:
+	if exists(img.Path) || last.err != nil && fault.KindOf(last.err) == fault.Invalid {
 		return nil
 	}
 	err := m.Driver.Convert(ctx, hypervisor.Image{Path: m.Path(row.ID), Format: row.Value.Facts.Format}, img.Path)
-	if ctx.Err() != nil {
+	if err != nil && ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
 	if err != nil {
-		have = image{err: fault.Because("blob.Convert", fault.KindOf(err), row.ID, err, "making a bootable image of blob %s", row.ID), failures: have.failures + 1}
+		last.failures++
+		last.err = fault.Because("blob.Convert", fault.KindOf(err), row.ID, err, "making a bootable image of blob %s", row.ID)
 	} else {
-		have = image{made: true}
+		last = trial{}
 	}
 	m.mu.Lock()
-	m.cache[row.ID] = have
+	m.tries[row.ID] = last
 	m.mu.Unlock()
 	for _, f := range m.onCached {
 		f(row.ID)
 	}
-	if fault.KindOf(have.err) == fault.Invalid {
-		return m.Events.Record(ctx, about(row.ID), event.Status, "image refused by the hypervisor", map[string]any{"error": fault.Text(err), "node": m.Node})
+	if err != nil && fault.KindOf(err) == fault.Invalid {
+		return m.Events.Record(step.Named(ctx, "commit image refusal", row.ID), about(row.ID), event.Status,
+			"image refused by the hypervisor", map[string]any{"error": fault.Text(err), "node": m.Node})
 	}
-	return have.err
+	return last.err
 }
 
-// forget drops what is known of a blob's image.
+// forget drops what is known of attempts at a blob's image.
 func (m *Manager) forget(id string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	delete(m.cache, id)
+	delete(m.tries, id)
 }
 
 func exists(path string) bool {

@@ -51,7 +51,7 @@ type Manager struct {
 
 	mu    sync.Mutex
 	held  map[string]bool  // guarded by mu; by blob: being ingested, or stored and not yet let go
-	cache map[string]image // guarded by mu; by blob: how making the bootable image went
+	tries map[string]trial // guarded by mu; by blob: the last attempt at its bootable image, if it failed
 }
 
 // New returns a manager whose tables are registered with the view.
@@ -67,7 +67,7 @@ func New(d Deps) *Manager {
 		rows:      view.NewTable[record](d.View, "blob"),
 		locations: view.NewTable[location](d.View, "location"),
 		refs:      view.NewTable[reference](d.View, "ref"),
-		held:      map[string]bool{}, cache: map[string]image{},
+		held:      map[string]bool{}, tries: map[string]trial{},
 	}
 	m.rows.Index("deleted", func(r view.Row[record]) []string {
 		if r.Value.state() == Deleted {

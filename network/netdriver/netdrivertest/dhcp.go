@@ -3,6 +3,7 @@ package netdrivertest
 import (
 	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/shakenfist/shakenfist/network/netdriver"
 )
@@ -40,7 +41,7 @@ func hostNames(w *world) {
 	w.ensure(0, n)
 	for i, name := range names {
 		p := w.plug(0, n, mac(10+i))
-		if l := w.wantLease(p, addr(10+i), name); l.Name != name || l.Domain != "tenant.example" {
+		if l := w.wantLease(p, addr(10+i), name); !strings.EqualFold(l.Name, name) || l.Domain != "tenant.example" {
 			w.Errorf("host %s was told its name is %q in %q", name, l.Name, l.Domain)
 		}
 		p.Close()

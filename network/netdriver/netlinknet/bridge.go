@@ -4,10 +4,6 @@ package netlinknet
 
 import (
 	"context"
-	"errors"
-	"io/fs"
-	"os"
-	"strings"
 
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netlink/nl"
@@ -24,12 +20,11 @@ const (
 	bridgeSnooping     = 23 // u8
 )
 
-// hub is what makes a bridge a hub: no spanning tree, no waiting, nothing learned, multicast to everybody.
-var hub = map[uint16][]byte{
-	bridgeForwardDelay: {0, 0, 0, 0},
-	bridgeAgeingTime:   {0, 0, 0, 0},
-	bridgeSTP:          {0, 0, 0, 0},
-	bridgeSnooping:     {0},
+// hub is what makes a bridge a hub: no spanning tree, no waiting, nothing learned, multicast to everybody. Each group is one
+// request, because the kernel refuses to wait for nothing while there is a spanning tree.
+var hub = []map[uint16]string{
+	{bridgeSTP: "\x00\x00\x00\x00"},
+	{bridgeForwardDelay: "\x00\x00\x00\x00", bridgeAgeingTime: "\x00\x00\x00\x00", bridgeSnooping: "\x00"},
 }
 
 // ensureBridge makes the network's bridge and returns its index.
@@ -56,10 +51,7 @@ func (d *Driver) ensureBridge(ctx context.Context, n netdriver.Network) (int, er
 	if err := d.ensureHub(ctx, n.ID, index); err != nil {
 		return 0, err
 	}
-	if err := d.ensureSysctls(ctx, n.ID, name, "ipv6/conf/"+name+"/disable_ipv6", "ipv4/conf/"+name+"/arp_notify"); err != nil {
-		return 0, err
-	}
-	return index, d.shape(ctx, n.ID, d.host.space, l, want{mtu: n.MTU})
+	return index, d.shape(ctx, n.ID, d.host.space, l, want{mtu: n.MTU, settings: []string{noIPv6(name), "ipv4/conf/" + name + "/arp_notify"}})
 }
 
 // addBridge makes the bridge, unmarked and down. Its first MTU is one that shape changes: only an MTU that was changed
@@ -76,28 +68,40 @@ func (d *Driver) ensureHub(ctx context.Context, id netdriver.ID, index int) erro
 	if err != nil {
 		return d.failed("look at", id.Bridge(), err)
 	}
+	for _, group := range hub {
+		wrong := false
+		for attr, value := range group {
+			now, known := have[attr]
+			wrong = wrong || known && now != value
+		}
+		if !wrong {
+			continue
+		}
+		err := d.change(ctx, id, "set the attributes of", id.Bridge(), func() error { return d.setBridge(index, group) })
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// setBridge sets attributes of the bridge.
+func (d *Driver) setBridge(index int, attributes map[uint16]string) error {
 	info := nl.NewRtAttr(unix.IFLA_LINKINFO, nil)
 	info.AddRtAttr(nl.IFLA_INFO_KIND, nl.NonZeroTerminated("bridge"))
 	data := info.AddRtAttr(nl.IFLA_INFO_DATA, nil)
-	wrong := false
-	for attr, value := range hub {
-		data.AddRtAttr(int(attr), value)
-		wrong = wrong || have[attr] != string(value)
+	for attr, value := range attributes {
+		data.AddRtAttr(int(attr), []byte(value))
 	}
-	if !wrong {
-		return nil
-	}
-	return d.change(ctx, id, "set the attributes of", id.Bridge(), func() error {
-		req := d.host.request(unix.RTM_NEWLINK, unix.NLM_F_ACK, index)
-		req.AddData(info)
-		_, err := req.Execute(unix.NETLINK_ROUTE, 0)
-		return err
-	})
+	req := d.host.request(unix.RTM_NEWLINK, unix.NLM_F_ACK, linkNumber(index))
+	req.AddData(info)
+	_, err := req.Execute(unix.NETLINK_ROUTE, 0)
+	return err
 }
 
 // bridgeAttributes returns the attributes of a bridge by number, as the kernel gives them.
 func (d *Driver) bridgeAttributes(index int) (map[uint16]string, error) {
-	msgs, err := d.host.request(unix.RTM_GETLINK, unix.NLM_F_ACK, index).Execute(unix.NETLINK_ROUTE, 0)
+	msgs, err := d.host.request(unix.RTM_GETLINK, unix.NLM_F_ACK, linkNumber(index)).Execute(unix.NETLINK_ROUTE, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -135,26 +139,4 @@ func attribute(b []byte, number uint16) ([]byte, error) {
 		}
 	}
 	return nil, nil
-}
-
-// ensureSysctls sets settings below /proc/sys/net to 1. That folder shows the network namespace of the thread that looks. A
-// kernel without IPv6 has no settings for it, and needs none.
-func (d *Driver) ensureSysctls(ctx context.Context, id netdriver.ID, name string, settings ...string) error {
-	for _, setting := range settings {
-		path := "/proc/sys/net/" + setting
-		value, err := os.ReadFile(path)
-		if err == nil && strings.TrimSpace(string(value)) == "1" || errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		err = d.change(ctx, id, "set "+setting+" of", name, func() error { return writeSetting(path) })
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// writeSetting sets a setting of the kernel to 1.
-func writeSetting(path string) error {
-	return os.WriteFile(path, []byte("1"), 0) //nolint:gosec // it exists, so the mode does not matter
 }

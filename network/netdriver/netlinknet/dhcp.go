@@ -33,10 +33,10 @@ func (d *Driver) ensureDHCP(ctx context.Context, n netdriver.Network, s *space, 
 	if err := errors.Join(err1, err2, err3); err != nil {
 		return err
 	}
-	lost := lacks(want, hosts) || lacks(want, loaded)
 	switch {
 	case p == nil:
-	case lost || liveLeases(leases, n.Gateway.DHCP.Hosts) != leases || !p.runs(d.dhcpArgs(n), s.inode):
+	case lacks(want, hosts), lacks(want, loaded), liveLeases(leases, n.Gateway.DHCP.Hosts) != leases, // it knows too much
+		!p.runs(d.dhcpArgs(n), s.inode), p.searched, !d.has(n.UUID, fileLeases): // it is not whole
 		if err := d.stop(ctx, n.ID, p); err != nil {
 			return err
 		}

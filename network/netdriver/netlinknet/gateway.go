@@ -65,10 +65,8 @@ func (d *Driver) ensureVeth(ctx context.Context, n netdriver.Network, s *space, 
 			return nil, d.failed("look at", n.Veth("i"), err)
 		}
 	}
-	if err := d.ensureSysctls(ctx, n.ID, n.Veth("o"), "ipv6/conf/"+n.Veth("o")+"/disable_ipv6"); err != nil {
-		return nil, err
-	}
-	if err := d.shape(ctx, n.ID, d.host.space, outer, want{mtu: n.MTU, master: bridge}); err != nil {
+	w := want{mtu: n.MTU, master: bridge, settings: []string{noIPv6(n.Veth("o"))}}
+	if err := d.shape(ctx, n.ID, d.host.space, outer, w); err != nil {
 		return nil, err
 	}
 	return inner, d.shape(ctx, n.ID, s, inner, want{mtu: n.MTU})

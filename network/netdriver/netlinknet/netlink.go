@@ -5,7 +5,10 @@ package netlinknet
 import (
 	"context"
 	"errors"
+	"io/fs"
+	"os"
 	"slices"
+	"strings"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -61,11 +64,13 @@ func gone(err error) error {
 
 // want is what a link shall be.
 type want struct {
-	mtu    int
-	master int // index of the bridge it is a port of; 0 for none
+	mtu      int
+	master   int      // index of the bridge it is a port of; 0 for none
+	settings []string // of the host's below /proc/sys/net that shall be 1
 }
 
-// shape makes a link of the network in s what it shall be, and up.
+// shape makes a link of the network in s what it shall be, and up. The settings follow the MTU, because the kernel forgets
+// those of IPv6 while an MTU is too small for it; and a link comes up last.
 func (d *Driver) shape(ctx context.Context, id netdriver.ID, s *space, l netlink.Link, w want) error {
 	a := l.Attrs()
 	if a.MTU != w.mtu {
@@ -73,6 +78,9 @@ func (d *Driver) shape(ctx context.Context, id netdriver.ID, s *space, l netlink
 		if err != nil {
 			return err
 		}
+	}
+	if err := d.ensureSettings(ctx, id, a.Name, w.settings); err != nil {
+		return err
 	}
 	if a.MasterIndex != w.master {
 		err := d.change(ctx, id, "plug in", a.Name, func() error { return s.LinkSetMasterByIndex(l, w.master) })
@@ -85,6 +93,31 @@ func (d *Driver) shape(ctx context.Context, id netdriver.ID, s *space, l netlink
 	}
 	return nil
 }
+
+// ensureSettings sets settings of the host below /proc/sys/net to 1. That folder shows the network namespace of the thread that
+// looks. A kernel without IPv6, or a link too small for it, has no settings for it, and needs none.
+func (d *Driver) ensureSettings(ctx context.Context, id netdriver.ID, name string, settings []string) error {
+	for _, setting := range settings {
+		path := "/proc/sys/net/" + setting
+		value, err := os.ReadFile(path)
+		if err == nil && strings.TrimSpace(string(value)) == "1" || errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		err = d.change(ctx, id, "set "+setting+" of", name, func() error { return writeSetting(path) })
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeSetting sets a setting of the kernel to 1.
+func writeSetting(path string) error {
+	return os.WriteFile(path, []byte("1"), 0) //nolint:gosec // it exists, so the mode does not matter
+}
+
+// noIPv6 is the setting that keeps the host from speaking IPv6 on a link.
+func noIPv6(name string) string { return "ipv6/conf/" + name + "/disable_ipv6" }
 
 // setMark marks a link that was just made. It also sets what must hold before the link comes up.
 func (d *Driver) setMark(ctx context.Context, id netdriver.ID, s *space, name string) error {

@@ -81,6 +81,12 @@ func (d *Driver) read(uuid, file string) (string, error) {
 	return string(b), nil
 }
 
+// has reports whether there is such a file in the network's folder.
+func (d *Driver) has(uuid, file string) bool {
+	_, err := os.Lstat(d.path(uuid, file))
+	return err == nil
+}
+
 // removeState removes the network's folder, its mark last.
 func (d *Driver) removeState(ctx context.Context, id netdriver.ID) error {
 	dir := d.dir(id.UUID)

@@ -44,13 +44,10 @@ func (d *Driver) ensureVXLAN(ctx context.Context, n netdriver.Network, m mesh, b
 			return d.failed("look at", name, err)
 		}
 	}
-	if err := d.ensureSysctls(ctx, n.ID, name, "ipv6/conf/"+name+"/disable_ipv6"); err != nil {
-		return err
-	}
 	if err := d.ensurePeers(ctx, n, l); err != nil {
 		return err
 	}
-	return d.shape(ctx, n.ID, d.host.space, l, want{mtu: n.MTU, master: bridge})
+	return d.shape(ctx, n.ID, d.host.space, l, want{mtu: n.MTU, master: bridge, settings: []string{noIPv6(name)}})
 }
 
 // fits reports whether the VXLAN link is the one that the network needs on this mesh.
@@ -75,9 +72,7 @@ func (d *Driver) addVXLAN(ctx context.Context, n netdriver.Network, m mesh) erro
 // ensurePeers makes the forwarding entries of the VXLAN link l exactly one for each peer, which sends every frame there.
 func (d *Driver) ensurePeers(ctx context.Context, n netdriver.Network, l netlink.Link) error {
 	name, index := l.Attrs().Name, l.Attrs().Index
-	entries, err := retry(func() ([]netlink.Neigh, error) {
-		return d.host.strict.NeighListExecute(netlink.Ndmsg{Family: unix.AF_BRIDGE, Index: uint32(index)}) //nolint:gosec // indexes are positive
-	})
+	entries, err := retry(func() ([]netlink.Neigh, error) { return d.host.forwarding(index) })
 	if err != nil {
 		return d.failed("list the forwarding entries of", name, err)
 	}

@@ -57,10 +57,11 @@ type Manager struct {
 	loop     reconcile.Loop
 	turns    chan struct{} // see place
 
-	mu       sync.Mutex
-	observed map[string]hypervisor.Power // guarded by mu; domains on this node, by ID
-	looked   bool                        // guarded by mu; observed was filled once
-	failing  map[string]failure          // guarded by mu; by ID
+	mu        sync.Mutex
+	observed  map[string]sighting // guarded by mu; domains on this node, by ID
+	sightings uint64              // guarded by mu; counts them
+	looked    bool                // guarded by mu; observed was filled once
+	failing   map[string]failure  // guarded by mu; by ID
 }
 
 // failure is since when, and in which step, work on an instance fails.
@@ -77,7 +78,7 @@ func New(d Deps) *Manager {
 		statuses: view.NewTable[status](d.View, "instance-status"),
 		capacity: view.NewTable[capacity](d.View, "capacity"),
 		turns:    make(chan struct{}, 1),
-		observed: map[string]hypervisor.Power{}, failing: map[string]failure{},
+		observed: map[string]sighting{}, failing: map[string]failure{},
 	}
 	m.rows.Index("name", func(r row) []string { return []string{r.Value.Spec.Name} })
 	m.rows.Index("namespace", func(r row) []string { return []string{r.Value.Spec.Namespace} })

@@ -3,8 +3,6 @@ package instance
 import (
 	"context"
 	"errors"
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/shakenfist/shakenfist/event"
@@ -84,14 +82,13 @@ func (m *Manager) keepPower(ctx context.Context, row row, s status) error {
 		return m.turnPower(ctx, row)
 	}
 	m.mu.Lock()
-	now, there := m.observed[row.ID]
-	looked := m.looked
+	now, looked := m.observed[row.ID].power, m.looked
 	m.mu.Unlock()
 	if !looked {
 		return nil // the sweep looks first
 	}
-	if !there {
-		now = hypervisor.PowerOff
+	if now == "" {
+		now = hypervisor.PowerOff // there is no domain
 	}
 	if now == s.Power {
 		return nil
@@ -138,7 +135,7 @@ func (m *Manager) turnPower(ctx context.Context, row row) error {
 // powerUp starts the guest with a fresh config drive and its present definition. One that runs is left alone.
 func (m *Manager) powerUp(ctx context.Context, row row) error {
 	m.mu.Lock()
-	runs := m.observed[row.ID] == hypervisor.PowerOn
+	runs := m.observed[row.ID].power == hypervisor.PowerOn
 	m.mu.Unlock()
 	if runs {
 		return nil
@@ -151,37 +148,57 @@ func (m *Manager) powerUp(ctx context.Context, row row) error {
 	return m.Driver.Start(ctx, row.ID)
 }
 
-// see notes what a guest does.
+// sighting is what a guest was last known to do.
+type sighting struct {
+	power hypervisor.Power
+	count uint64 // of sightings when it was made; orders it against a list that was asked for meanwhile
+}
+
+// see notes what a guest does; "" that its domain is gone.
 func (m *Manager) see(id string, p hypervisor.Power) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if p == "" {
-		delete(m.observed, id)
-		return
-	}
-	m.observed[id] = p
+	m.sightings++
+	m.observed[id] = sighting{power: p, count: m.sightings}
 }
 
-// seeAll notes what all guests do, and wakes those of which it is news.
-func (m *Manager) seeAll(domains []hypervisor.Status) {
-	now := make(map[string]hypervisor.Power, len(domains))
+// look asks the hypervisor what all guests do, and wakes those of which it is news. What was seen while it answered is
+// newer than its answer.
+func (m *Manager) look(ctx context.Context) ([]hypervisor.Status, error) {
+	m.mu.Lock()
+	before := m.sightings
+	m.mu.Unlock()
+	domains, err := m.Driver.List(ctx)
+	if err != nil {
+		m.Nodes.Look()
+		return nil, err
+	}
+	now := make(map[string]sighting, len(domains))
 	for _, d := range domains {
-		now[d.ID] = d.Power
+		now[d.ID] = sighting{power: d.Power, count: before}
 	}
 	m.mu.Lock()
-	m.observed, m.looked = now, true
-	m.mu.Unlock()
-	for _, id := range slices.Collect(maps.Keys(now)) {
-		if s, ok := m.statuses.Get(id); ok && s.Value.Power != now[id] {
-			m.loop.Wake(id)
+	for id, s := range m.observed {
+		if s.count > before {
+			now[id] = s
 		}
 	}
+	m.observed, m.looked = now, true
+	m.mu.Unlock()
+	for _, d := range domains {
+		if s, ok := m.statuses.Get(d.ID); ok && s.Value.Power != d.Power {
+			m.loop.Wake(d.ID)
+		}
+	}
+	return domains, nil
 }
 
 // watch follows what the hypervisor tells until ctx ends.
 func (m *Manager) watch(ctx context.Context) {
 	for ctx.Err() == nil {
-		for e, err := range m.Driver.Watch(ctx) {
+		events := m.Driver.Watch(ctx)
+		m.lookAgain(ctx) // what happened before the call just made is in no event
+		for e, err := range events {
 			if err != nil {
 				m.Nodes.Look()
 				break
@@ -196,7 +213,6 @@ func (m *Manager) watch(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 		case <-time.After(time.Second):
-			m.lookAgain(ctx)
 		}
 	}
 }
@@ -204,10 +220,8 @@ func (m *Manager) watch(ctx context.Context) {
 // lookAgain looks at every domain, because something may have been missed.
 func (m *Manager) lookAgain(ctx context.Context) {
 	m.Nodes.Look()
-	domains, err := m.Driver.List(ctx)
-	if err != nil {
+	if _, err := m.look(ctx); err != nil {
 		return // the next event or resync comes back to it
 	}
-	m.seeAll(domains)
 	m.loop.WakeAll()
 }

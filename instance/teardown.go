@@ -80,9 +80,8 @@ func diskFault(what, path string, err error) error {
 
 // sweep removes from this node what no instance wants, and looks at every domain.
 func (m *Manager) sweep(ctx context.Context) error {
-	there, err := m.Driver.List(ctx)
+	there, err := m.look(ctx)
 	if err != nil {
-		m.Nodes.Look()
 		return err
 	}
 	folders, err := os.ReadDir(m.dir(""))
@@ -93,7 +92,6 @@ func (m *Manager) sweep(ctx context.Context) error {
 	if err := m.view.Fresh(ctx); err != nil {
 		return err
 	}
-	m.seeAll(there)
 	for _, d := range there {
 		if m.wanted(d.ID, false) {
 			continue

@@ -1,0 +1,135 @@
+package cloudtest
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Kills is what a run of KillEverywhere found.
+type Kills struct {
+	Steps   int // distinct steps of one life: network, instance from an image, and the end of both
+	Points  int // points at which a process was killed: before and after each step
+	Missed  []Point
+	Longest time.Duration // from a restart to everything as wanted
+}
+
+// attempts is how often a point is tried that a process did not reach: loops run beside each other, so the number of times
+// a step comes may differ from life to life.
+const attempts = 4
+
+// KillEverywhere runs a life once to see its steps. Then, for every one that pick chooses, it lives again in a fresh world,
+// kills the process there, starts another and asserts that what was asked for comes true: an accepted instance gets to
+// created, a wanted end is reached, and nothing is left behind.
+func KillEverywhere(t *testing.T, fresh func(testing.TB) World, patience time.Duration, pick func([]Point) []Point) Kills {
+	t.Helper()
+	all := record(t, fresh, patience)
+	k := Kills{Steps: len(all) / 2}
+	for _, point := range pick(all) {
+		reached := false
+		for range attempts {
+			took, hit := killAt(t, fresh, patience, point)
+			if reached = hit; hit {
+				k.Longest = max(k.Longest, took)
+				break
+			}
+		}
+		if !reached {
+			k.Missed = append(k.Missed, point)
+			continue
+		}
+		k.Points++
+	}
+	return k
+}
+
+// record lives once, undisturbed, and returns the points it went through.
+func record(t *testing.T, fresh func(testing.TB) World, patience time.Duration) []Point {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	w := fresh(t)
+	defer w.Close(t)
+	p := w.Boot(ctx, t, Point{})
+	_, err := Up(ctx, p.Client, w.Image())
+	require.NoError(t, err)
+	require.NoError(t, Down(ctx, p.Client))
+	require.Empty(t, w.Leftovers(ctx, t))
+	p.Stop()
+	return p.Steps()
+}
+
+// killAt lives until the point kills the process, and then goes on with another.
+func killAt(t *testing.T, fresh func(testing.TB) World, patience time.Duration, point Point) (took time.Duration, hit bool) {
+	t.Helper()
+	t.Run(strings.ReplaceAll(point.String(), " ", "_"), func(t *testing.T) {
+		ctx, cancel := context.WithTimeoutCause(t.Context(), patience, errors.New("not as wanted in "+patience.String()))
+		defer cancel()
+		w := fresh(t)
+		defer w.Close(t)
+		p := w.Boot(ctx, t, point)
+		accepted, ending := live(ctx, p, w.Image())
+		p.Stop()
+		if hit = p.dead(); !hit {
+			return
+		}
+		start := time.Now()
+		p = w.Boot(ctx, t, Point{})
+		defer p.Stop()
+		if !ending {
+			i, err := Up(ctx, p.Client, w.Image())
+			require.NoError(t, err)
+			if accepted != "" {
+				require.Equal(t, accepted, i.UUID, "the instance that was accepted is the one that came to be")
+			}
+		}
+		require.NoError(t, Down(ctx, p.Client))
+		took = time.Since(start)
+		require.Eventually(t, func() bool { return len(w.Leftovers(ctx, t)) == 0 }, 5*time.Second, poll, "%v", w.Leftovers(ctx, t))
+	})
+	return took, hit
+}
+
+// live goes through a life until the process dies. It returns the instance that was accepted, if any, and whether its end
+// was asked for.
+func live(ctx context.Context, p *Process, image string) (accepted string, ending bool) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		i, err := Up(ctx, p.Client, image)
+		accepted = i.UUID
+		if err != nil {
+			return
+		}
+		ending = true
+		if Down(ctx, p.Client) == nil {
+			p.Stop() // its last steps count too
+		}
+	}()
+	select {
+	case <-done:
+	case <-p.Dead:
+		cancel()
+		<-done
+	}
+	return accepted, ending
+}
+
+// Every chooses all points.
+func Every(all []Point) []Point { return all }
+
+// Sample chooses n points, spread by the seed.
+func Sample(n int, seed uint64) func([]Point) []Point {
+	return func(all []Point) []Point {
+		chosen := slices.Clone(all)
+		shuffle(chosen, seed)
+		return chosen[:min(n, len(chosen))]
+	}
+}

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"net/url"
 	"slices"
 
 	"github.com/shakenfist/shakenfist/api"
@@ -98,7 +99,7 @@ func (s *server) artifactVersions(c *call, a artifact.Artifact) (any, error) {
 
 func (s *server) artifactView(c *call, a artifact.Artifact) api.Artifact {
 	v := api.Artifact{
-		UUID: a.ID, Type: string(a.Type), SourceURL: a.SourceURL, Namespace: a.Namespace, Shared: a.Shared, MaxVersions: a.MaxVersions,
+		UUID: a.ID, Type: string(a.Type), SourceURL: s.sourceURL(c, a), Namespace: a.Namespace, Shared: a.Shared, MaxVersions: a.MaxVersions,
 		Blobs: api.ByIndex[api.ArtifactBlob]{}, State: string(a.State), Metadata: s.cloud.Metadata.Of("artifact", a.ID), Version: api.ArtifactVersion,
 	}
 	for _, version := range a.Versions {
@@ -114,6 +115,19 @@ func (s *server) artifactView(c *call, a artifact.Artifact) api.Artifact {
 		v.Index, v.BlobUUID = newest.Index, newest.Blob
 	}
 	return v
+}
+
+// sourceURL hides what may be secret in the source of a shared artifact from those who may only read it.
+func (s *server) sourceURL(c *call, a artifact.Artifact) string {
+	if s.cloud.Namespaces.Trusts(a.Namespace, c.namespace) {
+		return a.SourceURL
+	}
+	u, err := url.Parse(a.SourceURL)
+	if err != nil {
+		return ""
+	}
+	u.User, u.RawQuery, u.Fragment, u.RawFragment = nil, "", "", ""
+	return u.String()
 }
 
 func (s *server) listBlobs(c *call) (any, error) {

@@ -218,7 +218,7 @@ func (s *server) serve(w http.ResponseWriter, r *http.Request, rt route) (any, e
 		}
 	}
 	var err error
-	if c.args, err = readArguments(w, r, rt.args); err != nil {
+	if c.args, err = readArguments(w, r, rt.known()); err != nil {
 		return nil, err
 	}
 	return rt.handle(c)

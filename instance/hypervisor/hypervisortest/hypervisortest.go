@@ -6,6 +6,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -197,15 +198,15 @@ func (b bench) watch(t *testing.T) <-chan hypervisor.Event {
 	return events
 }
 
-// await waits until want has been seen.
-func await(t *testing.T, events <-chan hypervisor.Event, within time.Duration, want hypervisor.Event) {
+// await waits until one of want has been seen.
+func await(t *testing.T, events <-chan hypervisor.Event, within time.Duration, want ...hypervisor.Event) {
 	t.Helper()
 	var seen []hypervisor.Event
 	deadline := time.After(within)
 	for {
 		select {
 		case e := <-events:
-			if e == want {
+			if slices.Contains(want, e) {
 				return
 			}
 			seen = append(seen, e)

@@ -52,7 +52,7 @@ func Open(ctx context.Context, o Options) (*Driver, error) {
 	d.kind, d.reason = d.accelerator(ctx)
 	o.Logger.InfoContext(ctx, "chose the accelerator", "accelerator", d.kind, "reason", d.reason)
 	d.events = newEvents(d)
-	d.link = newLink(o, d.events.register, func() { d.feed.Send(hypervisor.Event{}) })
+	d.link = newLink(o, d.events.register, d.events.regained)
 	inner, stop := context.WithCancel(context.WithoutCancel(ctx))
 	d.close = stop
 	go d.link.keep(inner)

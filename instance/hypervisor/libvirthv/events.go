@@ -19,6 +19,10 @@ const waiting = 4096
 // askTimeout bounds the question whose a domain is that an event tells of.
 const askTimeout = 10 * time.Second
 
+// settling is how long a libvirtd that was just started may take to take up its guests. Until then it tells of no guest
+// that ends.
+const settling = 5 * time.Second
+
 // events turns libvirt's events into ours. Its callback runs on the event loop of the whole process and must not wait,
 // so it only queues what happened.
 type events struct {
@@ -56,6 +60,12 @@ func (e *events) register(c *libvirt.Connect) error {
 		}
 	})
 	return err
+}
+
+// regained tells the watchers that they may have missed something: now, and once more when libvirtd has settled.
+func (e *events) regained() {
+	e.d.feed.Send(hypervisor.Event{})
+	time.AfterFunc(settling, func() { e.d.feed.Send(hypervisor.Event{}) })
 }
 
 // run passes events on until ctx ends.

@@ -41,8 +41,7 @@ func (m *Manager) Delete(ctx context.Context, id string) (Artifact, error) {
 	if err != nil {
 		return Artifact{}, fault.Wrap(op, id, err)
 	}
-	m.loop.Interrupt(id)
-	return m.Get(ctx, id)
+	return m.Get(ctx, id) // the change itself interrupted the loop
 }
 
 // dismantle drops the versions of a deleted artifact.

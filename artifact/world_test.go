@@ -104,6 +104,11 @@ func (w *world) start(h step.Hook, set ...func(*artifact.Deps, *blob.Deps)) *clo
 	return c
 }
 
+// withOrigin makes shorthands mean the tests' origin.
+func withOrigin(a *artifact.Deps, _ *blob.Deps) {
+	a.ImageURL, a.CirrosURL = "http://images.test/", "http://cirros.test"
+}
+
 // withNamespaces makes the namespaces the tests use.
 func (c *cloud) withNamespaces(names ...string) *cloud {
 	c.t.Helper()

@@ -31,6 +31,7 @@ type app struct {
 	out   *output
 	err   io.Writer
 	env   func(name string) (value string, found bool)
+	tty   func(w io.Writer) bool // isTerminal, but in tests
 	files configFiles
 
 	settings  settings
@@ -44,7 +45,7 @@ type app struct {
 func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	a := &app{in: stdin, out: &output{w: stdout}, err: stderr, env: os.LookupEnv, files: defaultFiles()}
+	a := &app{in: stdin, out: &output{w: stdout}, err: stderr, env: os.LookupEnv, tty: isTerminal, files: defaultFiles()}
 	return a.main(ctx, args)
 }
 

@@ -19,7 +19,7 @@ import (
 
 // eachCommand calls f for every command of the program but those that cobra adds.
 func eachCommand(f func(cmd *cobra.Command)) {
-	a := &app{out: &output{w: io.Discard}, err: io.Discard, env: os.LookupEnv}
+	a := &app{out: &output{w: io.Discard}, err: io.Discard, env: os.LookupEnv, tty: isTerminal}
 	var walk func(cmd *cobra.Command)
 	walk = func(cmd *cobra.Command) {
 		f(cmd)
@@ -60,7 +60,7 @@ func TestExamplesAreCommands(t *testing.T) {
 				t.Errorf("%s: %q is not a call of sf-client", owner.CommandPath(), line)
 				continue
 			}
-			a := &app{out: &output{w: io.Discard}, err: io.Discard, env: os.LookupEnv}
+			a := &app{out: &output{w: io.Discard}, err: io.Discard, env: os.LookupEnv, tty: isTerminal}
 			cmd, rest, err := a.root().Traverse(words[1:])
 			if err == nil {
 				err = cmd.ParseFlags(rest)
@@ -176,7 +176,7 @@ func TestOnlyTerminalsAreTerminals(t *testing.T) {
 	}
 	for env, want := range map[string]bool{"": true, "NO_COLOR=1": false, "TERM=dumb": false, "NO_COLOR=": true} {
 		name, value, _ := strings.Cut(env, "=")
-		a := &app{out: &output{w: terminal}}
+		a := &app{out: &output{w: terminal}, tty: isTerminal}
 		a.env = func(asked string) (string, bool) {
 			if asked == name {
 				return value, true

@@ -24,7 +24,7 @@ func testApp(t *testing.T, env map[string]string, explicit, home, system string)
 		}
 		return path
 	}
-	a := &app{out: &output{w: io.Discard}, err: io.Discard}
+	a := &app{out: &output{w: io.Discard}, err: io.Discard, tty: isTerminal}
 	a.env = func(name string) (string, bool) {
 		value, found := env[name]
 		return value, found

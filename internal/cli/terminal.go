@@ -44,5 +44,5 @@ func (a *app) colour(label, value string) string {
 
 // colourful reports whether stdout takes colours: see https://no-color.org.
 func (a *app) colourful() bool {
-	return a.getenv("NO_COLOR") == "" && a.getenv("TERM") != "dumb" && isTerminal(a.out.w)
+	return a.getenv("NO_COLOR") == "" && a.getenv("TERM") != "dumb" && a.tty(a.out.w)
 }

@@ -21,7 +21,7 @@ type progress struct {
 
 func (a *app) progress(what string) *progress {
 	p := &progress{what: what, start: time.Now()}
-	if isTerminal(a.err) {
+	if a.tty(a.err) {
 		p.w = a.err
 	}
 	return p

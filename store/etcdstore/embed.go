@@ -26,12 +26,15 @@ const DefaultQuota = 2 << 30
 // all: etcdctl --endpoints unix:///var/lib/sf/etcd.sock snapshot save backup.db. Only the owner may connect to it.
 const SocketName = "etcd.sock"
 
+// dataDir is the part of an embedded store's directory that is etcd's, which etcdutl takes as its --data-dir.
+const dataDir = "etcd"
+
 // Options say where an embedded store lies and what it may use.
 type Options struct {
 	Dir     string       // required; made if it is not there; only one process at a time can use it
 	Logger  *slog.Logger // gets etcd's warnings and errors; nil discards
 	Quota   int64        // bytes on disk, without the log; 0 means DefaultQuota
-	NoFsync bool         // lose acknowledged commits in a power failure; for tests
+	NoFsync bool         // start sooner, but lose acknowledged commits in a power failure; for tests
 	Prefix  string       // of all keys; "" means DefaultPrefix; at most 100 bytes
 }
 
@@ -88,6 +91,9 @@ func startServer(ctx context.Context, op string, o Options) (_ *server, err erro
 	if srv.lock, err = lockDir(op, o.Dir); err != nil {
 		return nil, err
 	}
+	if err := fileFree(op, filepath.Join(o.Dir, dataDir, "member", "snap", "db")); err != nil {
+		return nil, err
+	}
 	if srv.socket, err = newSocket(o.Dir); err != nil {
 		return nil, fault.Because(op, fault.Internal, o.Dir, err, "can not make a socket in %s", o.Dir)
 	}
@@ -127,7 +133,7 @@ func (s *server) stop() error {
 // serverConfig returns the configuration of a server that is alone in its cluster.
 func serverConfig(o Options, socketPath string) *embed.Config {
 	c := embed.NewConfig()
-	c.Name, c.Dir = "local", filepath.Join(o.Dir, "etcd")
+	c.Name, c.Dir = "local", filepath.Join(o.Dir, dataDir)
 	c.ZapLoggerBuilder = embed.NewZapLoggerBuilder(zapLogger(o.Logger, zapcore.WarnLevel))
 
 	// Nobody connects as a peer. The address is part of the stored membership, so it does not name the directory:
@@ -137,8 +143,8 @@ func serverConfig(o Options, socketPath string) *embed.Config {
 	c.ListenClientUrls = []url.URL{{Scheme: "unix", Path: socketPath}}
 	c.AdvertiseClientUrls = []url.URL{{Scheme: "unix", Host: SocketName}}
 
-	// It elects itself, so it need not wait long for others.
-	c.TickMs, c.ElectionMs = 20, 100
+	// It elects itself, so it need not wait long for others; each tick costs a little for ever, though.
+	c.TickMs, c.ElectionMs = 50, 250
 
 	// Entries kept for followers that do not exist are memory wasted; entries since the last snapshot are read again
 	// at every start.
@@ -152,15 +158,20 @@ func serverConfig(o Options, socketPath string) *embed.Config {
 	c.AutoCompactionMode, c.AutoCompactionRetention = embed.CompactorModePeriodic, "5m"
 	// Etcd calls a request slow after 100 ms, which any disk takes at times.
 	c.WarningApplyDuration, c.WarningUnaryRequestDuration = time.Second, time.Second
-	c.UnsafeNoFsync = o.NoFsync
+	// Pages that compacting freed are used again, but the file shrinks only here.
+	c.BootstrapDefragThresholdMegabytes = 64
+	if o.NoFsync {
+		c.UnsafeNoFsync = true
+		c.TickMs, c.ElectionMs = 10, 50
+	}
 	return c
 }
 
-// shrinkSegments makes the server's log grow in pieces of 8 MiB: etcd's own 64 MiB, of which it always allocates two,
+// shrinkSegments makes the server's log grow in pieces of 8 MiB: etcd's own 64 MB, of which it always allocates two,
 // are for clusters with a thousand times our writes. The size is a variable of the process in etcd's code, so it is
 // set once, and a program that set it otherwise is left alone.
 var shrinkSegments = sync.OnceFunc(func() {
-	const usual = 64 << 20
+	const usual = 64_000_000
 	if wal.SegmentSizeBytes == usual {
 		wal.SegmentSizeBytes = 8 << 20
 	}

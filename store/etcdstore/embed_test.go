@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gofrs/flock"
 	"github.com/shakenfist/shakenfist/fault"
 	"github.com/shakenfist/shakenfist/store"
 	"github.com/shakenfist/shakenfist/store/etcdstore"
@@ -28,6 +29,26 @@ func TestASecondDaemonIsToldAtOnceWhoHasTheDirectory(t *testing.T) {
 			t.Errorf("%q does not name %q", fault.Text(err), want)
 		}
 	}
+}
+
+func TestAToolThatUsesTheDataIsNoticed(t *testing.T) {
+	dir := t.TempDir()
+	s, err := etcdstore.Embedded(t.Context(), etcdstore.Options{Dir: dir, NoFsync: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	closeStore(t, s)
+	tool := flock.New(filepath.Join(dir, "etcd", "member", "snap", "db"), flock.SetFlag(os.O_RDWR))
+	if ok, err := tool.TryLock(); !ok || err != nil {
+		t.Fatalf("lock: %v, %v", ok, err)
+	}
+	if _, err := etcdstore.Embedded(t.Context(), etcdstore.Options{Dir: dir}); !errors.Is(err, fault.Conflict) {
+		t.Fatalf("with its data in use the store gave %v", err)
+	}
+	if err := tool.Unlock(); err != nil {
+		t.Fatal(err)
+	}
+	embedded(t, etcdstore.Options{Dir: dir, NoFsync: true})
 }
 
 func TestADirectoryThatCanNotBeUsedIsNamed(t *testing.T) {
@@ -143,6 +164,21 @@ func TestAStoreOutlivesItsProcessAndMayBeMoved(t *testing.T) {
 		return
 	}
 	t.Fatal("a key outlived its lease")
+}
+
+// More than 5000 entries make etcd refuse its own first requests after a start until it has read them.
+func TestAStartWithALongHistoryIsSilent(t *testing.T) {
+	dir := t.TempDir()
+	s, err := etcdstore.Embedded(t.Context(), etcdstore.Options{Dir: dir, NoFsync: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range 6000 {
+		put(t, s, fmt.Sprint("k/", n%10), fmt.Sprint(n))
+	}
+	closeStore(t, s)
+	s = embedded(t, etcdstore.Options{Dir: dir, NoFsync: true})
+	has(t.Context(), t, s, "k/9", "5999")
 }
 
 func TestCloseEndsWatches(t *testing.T) {

@@ -1,7 +1,9 @@
 package etcdstore
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -29,6 +31,22 @@ func lockDir(op, dir string) (*flock.Flock, error) {
 		return nil, fault.Because(op, fault.Internal, dir, err, "can not write to the state store's directory %s", dir)
 	}
 	return l, nil
+}
+
+// fileFree fails with fault.Conflict if a program that does not know of our lock uses etcd's data file.
+func fileFree(op, path string) error {
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	l := flock.New(path, flock.SetFlag(os.O_RDWR))
+	ok, err := l.TryLock()
+	if err != nil {
+		return fault.Because(op, fault.Internal, path, err, "can not open the state store's file %s", path)
+	}
+	if !ok {
+		return fault.New(op, fault.Conflict, path, "the state store's file %s is in use, perhaps by etcdutl; stop that first", path)
+	}
+	return l.Unlock()
 }
 
 // unlockDir gives the directory back.

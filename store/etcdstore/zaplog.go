@@ -63,13 +63,17 @@ func expected(e zapcore.Entry, fields []zapcore.Field) bool {
 	case "Running http and grpc server on single port. This is not recommended for production.",
 		"simple token is not cryptographically signed": // the socket is for the owner of the process
 		return true
-	case "failed to apply request": // the caller gets the error
+	case "failed to apply request", // the caller gets the error
+		"failed to publish local member to cluster through raft": // tried again at once, until Embedded returns
 		return true
 	case "Failed to detect schema version", "failed to update storage version": // of a store that has no commit yet
 		return slices.ContainsFunc(fields, func(f zapcore.Field) bool {
 			err, ok := f.Interface.(error)
 			return ok && strings.HasSuffix(err.Error(), "missing term information")
 		})
+	}
+	if strings.Contains(e.Message, "cannot campaign at term") { // a new server, one tick too early
+		return true
 	}
 	return slices.ContainsFunc(fields, func(f zapcore.Field) bool {
 		err, ok := f.Interface.(error)

@@ -5,7 +5,10 @@ package libvirthv
 import (
 	"cmp"
 	"context"
+	"errors"
 	"iter"
+	"os"
+	"path/filepath"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -148,11 +151,31 @@ func (d *Driver) Remove(ctx context.Context, id string) error {
 		}
 		return err
 	})
-	if fault.KindOf(err) == fault.NotFound {
-		return nil
+	if err != nil && fault.KindOf(err) != fault.NotFound {
+		return err
 	}
-	return err
+	return d.removeLogs(id)
 }
+
+// removeLogs removes what libvirt keeps of a domain that is gone: the log of its qemu, and that log's older parts.
+func (d *Driver) removeLogs(id string) error {
+	if d.o.mock() {
+		return nil // it writes none
+	}
+	logs, err := filepath.Glob(filepath.Join(logDir, domainName(id)+".log*"))
+	if err != nil {
+		return fault.Wrap("libvirthv.removeLogs", id, err)
+	}
+	for _, path := range logs {
+		if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return fault.Because("libvirthv.removeLogs", fault.Internal, id, err, "the domain's log can't be removed")
+		}
+	}
+	return nil
+}
+
+// logDir is where libvirt's qemu driver keeps the logs of system domains.
+const logDir = "/var/log/libvirt/qemu"
 
 // List implements hypervisor.Driver. One call to libvirt answers it, but for domains not seen before.
 func (d *Driver) List(ctx context.Context) ([]hypervisor.Status, error) {

@@ -84,7 +84,7 @@ func translate(op, id string, err error) error {
 	case libvirt.ERR_NO_MEMORY:
 		return fault.Because(op, fault.Exhausted, id, plain(err), "libvirt has no memory left")
 	}
-	return fault.Because(op, fault.Internal, id, plain(err), "libvirt failed; see /var/log/libvirt/qemu/%s.log on the node", domainName(id))
+	return fault.Because(op, fault.Internal, id, plain(err), "libvirt failed; the log of libvirtd on the node may say more")
 }
 
 func unknown(op, id string) error {

@@ -1,0 +1,62 @@
+// Package real_test runs the cloud on a real host: libvirt, qemu, links, dnsmasq and etcd, all inside namespaces of its own.
+package real_test
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"regexp"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/shakenfist/shakenfist/internal/cloudtest"
+	"github.com/shakenfist/shakenfist/internal/guestimage"
+	"github.com/shakenfist/shakenfist/internal/hostdiff"
+	"github.com/shakenfist/shakenfist/internal/pretendhost"
+)
+
+func TestMain(m *testing.M) { pretendhost.Main(m, pretendhost.Options{Name: "real1", Libvirt: true}) }
+
+// world returns a fresh real world on the pretend host.
+func world(t testing.TB) *cloudtest.Real {
+	t.Helper()
+	dir := pretendhost.Inside(t)
+	return cloudtest.NewReal(t, dir, guestimage.Tiny(t), hostdiff.Options{OwnOnly: true})
+}
+
+func bounded(t testing.TB, d time.Duration) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), d)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+func TestTinyGuestBootsGetsItsAddressAndGoes(t *testing.T) {
+	w := world(t)
+	defer w.Close(t)
+	ctx := bounded(t, 2*time.Minute)
+	p := w.Start(ctx, t, cloudtest.Point{})
+	defer func() {
+		if t.Failed() {
+			t.Log(p.Log())
+		}
+	}()
+	i, err := cloudtest.Up(ctx, p.Client, w.Image())
+	require.NoError(t, err)
+	nic := i.Interfaces[0]
+	console, err := cloudtest.Console(ctx, p.Client, i.UUID, "TINY-READY web1", "via=dhcp", "TINY-CONFIGDRIVE")
+	require.NoError(t, err)
+	require.Contains(t, console, "uuid="+i.UUID)
+	require.Regexp(t, regexp.QuoteMeta("mac="+nic.MAC)+` ip=`+regexp.QuoteMeta(*nic.IPv4)+`/24 gw=10\.77\.0\.1`, console)
+
+	out, err := exec.CommandContext(ctx, "ip", "netns", "exec", nic.NetworkUUID, "ping", "-c1", "-W5", *nic.IPv4).CombinedOutput()
+	require.NoError(t, err, "%s", out)
+
+	require.NoError(t, cloudtest.Down(ctx, p.Client))
+	require.Eventually(t, func() bool { return len(w.Leftovers(ctx, t)) == 0 }, 10*time.Second, 100*time.Millisecond,
+		"%v", w.Leftovers(ctx, t))
+	p.Stop()
+	require.NoError(t, os.RemoveAll(w.State()))
+}

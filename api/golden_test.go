@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"flag"
+	"maps"
 	"os"
 	"path/filepath"
 	"testing"
@@ -12,7 +13,7 @@ import (
 	"github.com/shakenfist/shakenfist/api"
 )
 
-var update = flag.Bool("update", false, "rewrite the golden files")
+var update = flag.Bool("update", false, "rewrite the golden files") //nolint:gochecknoglobals // a flag
 
 // at returns 2023-05-27 23:18:29.9 UTC, plus d.
 func at(d time.Duration) api.Time {
@@ -23,9 +24,7 @@ func at(d time.Duration) api.Time {
 func bodies() map[string]any {
 	all := map[string]any{}
 	for _, part := range []map[string]any{instanceBodies(), networkBodies(), artifactBodies(), otherBodies(), requestBodies()} {
-		for name, body := range part {
-			all[name] = body
-		}
+		maps.Copy(all, part)
 	}
 	return all
 }

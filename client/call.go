@@ -162,7 +162,7 @@ func (s *session) httpRequest(ctx context.Context, r request) (*http.Request, er
 
 // decode reads the JSON of an answer into into, and closes it.
 func decode(answer *http.Response, method, path string, into any) error {
-	defer answer.Body.Close()
+	defer answer.Body.Close() //nolint:errcheck // only read
 	if into == nil {
 		_, err := io.Copy(io.Discard, answer.Body)
 		return broken(method, path, err)

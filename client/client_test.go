@@ -160,7 +160,7 @@ func TestRequestsCarryWhatTheContractAsksFor(t *testing.T) {
 	if err != nil || len(l) != 1 || l[0].UUID != "i1" {
 		t.Fatalf("got %v, %v", l, err)
 	}
-	if last := seen[len(seen)-1]; last.RequestID != "my-request" || last.Status != 200 || last.Method != "GET" {
+	if last := seen[len(seen)-1]; last.RequestID != "my-request" || last.Status != 200 || last.Method != http.MethodGet {
 		t.Errorf("the trace ends with %+v", last)
 	}
 	if !strings.HasPrefix(client.UserAgent(), "shakenfist-go/") {
@@ -195,7 +195,7 @@ func TestErrorTextsOfAllShapesAreRead(t *testing.T) {
 	} {
 		s := newScript(t)
 		s.on("GET /nodes", func(w http.ResponseWriter, _ *http.Request) {
-			w.WriteHeader(400)
+			w.WriteHeader(http.StatusBadRequest)
 			_, _ = io.WriteString(w, body)
 		})
 		_, err := s.client(nil).ListNodes(t.Context())

@@ -89,8 +89,7 @@ func unreachable(ctx context.Context, r request, err error) error {
 	if cause := context.Cause(ctx); cause != nil {
 		return fault.Because(r.method, fault.Unavailable, r.path, cause, "gave up waiting for %s", host(r.url))
 	}
-	var u *url.Error
-	if errors.As(err, &u) {
+	if u, ok := errors.AsType[*url.Error](err); ok {
 		err = u.Err
 	}
 	return fault.Because(r.method, fault.Unavailable, r.path, err, "no answer from %s; is the API URL right and the server up?", host(r.url))
@@ -106,7 +105,7 @@ func broken(method, path string, err error) error {
 
 // readAll reads and closes an answer's body, at most limit bytes of it.
 func readAll(answer *http.Response, limit int64) ([]byte, error) {
-	defer answer.Body.Close()
+	defer answer.Body.Close() //nolint:errcheck // only read
 	b, err := io.ReadAll(io.LimitReader(answer.Body, limit))
 	return b, broken(answer.Request.Method, answer.Request.URL.Path, err)
 }

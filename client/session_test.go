@@ -152,7 +152,7 @@ func TestAKeyIsNotTakenFromHTTPSToHTTP(t *testing.T) {
 	s := newScript(t)
 	s.on("GET ", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Location", "http://sf.test")
-		w.WriteHeader(301)
+		w.WriteHeader(http.StatusMovedPermanently)
 	})
 	_, err := s.client(func(o *client.Options) { o.BaseURL = "https://sf.test" }).ListNodes(t.Context())
 	if !errors.Is(err, fault.Invalid) || s.count("POST /auth") != 0 || !strings.Contains(fault.Text(err), "not encrypted") {
@@ -165,7 +165,7 @@ func TestRedirectsOfCallsAreNotFollowed(t *testing.T) {
 	s := newScript(t)
 	s.on("POST /instances/web1/poweron", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Location", "http://elsewhere.test/")
-		w.WriteHeader(302)
+		w.WriteHeader(http.StatusFound)
 	})
 	err := s.client(nil).PowerOn(t.Context(), "web1")
 	if !errors.Is(err, fault.Invalid) || !strings.Contains(fault.Text(err), "http://elsewhere.test/") {

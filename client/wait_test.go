@@ -193,7 +193,9 @@ func TestConsoleDataIsStreamed(t *testing.T) {
 			t.Errorf("the body is %s", b)
 		}
 		_, _ = w.Write([]byte("login: \xff"))
-		w.(http.Flusher).Flush()
+		if err := http.NewResponseController(w).Flush(); err != nil {
+			t.Error(err)
+		}
 		<-more
 		_, _ = w.Write([]byte("rest"))
 	})
@@ -204,7 +206,7 @@ func TestConsoleDataIsStreamed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer data.Close()
+	defer data.Close() //nolint:errcheck // only read
 	first := make([]byte, 8)
 	if _, err := io.ReadFull(data, first); err != nil || string(first) != "login: \xff" {
 		t.Errorf("got %q, %v", first, err)

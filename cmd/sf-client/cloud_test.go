@@ -43,25 +43,25 @@ func TestAgainstACloud(t *testing.T) {
 
 // startCloud runs a cloud of one node until the script ends, and returns where its API is.
 func startCloud(e *testscript.Env) (url string, err error) {
+	t := e.T().(testing.TB) //nolint:errcheck // testscript.Run passes what it was given
 	c := simulation.Config()
-	c.Node, c.Dir, c.HashCost = "node-1", e.T().(testing.TB).TempDir(), bcrypt.MinCost
+	c.Node, c.Dir, c.HashCost = "node-1", t.TempDir(), bcrypt.MinCost
 	cloud, err := shakenfist.New(c)
 	if err != nil {
 		return "", err
 	}
-	ctx := e.T().(testing.TB).Context()
-	stop := cloud.Start(ctx)
+	stop := cloud.Start(t.Context())
 	front := httptest.NewServer(server.New(cloud, server.Options{}))
 	e.Defer(func() {
 		front.Close()
 		if err := stop(); err != nil {
-			e.T().(testing.TB).Errorf("the cloud failed: %v", err)
+			t.Errorf("the cloud failed: %v", err)
 		}
 	})
-	if err := cloud.Ready(ctx); err != nil {
+	if err := cloud.Ready(t.Context()); err != nil {
 		return "", err
 	}
-	return front.URL, cloud.Namespaces.SetKey(ctx, "system", "deploy", "s3cret", false)
+	return front.URL, cloud.Namespaces.SetKey(t.Context(), "system", "deploy", "s3cret", false)
 }
 
 // serveImage serves the smallest thing that is taken for a disk: empty, with the mark of a boot sector.

@@ -41,7 +41,7 @@ func (m *imitation) instanceRoutes() {
 	m.mux.HandleFunc("GET "+api.PathInstanceConsole, func(w http.ResponseWriter, r *http.Request) {
 		var q api.ConsoleQuery
 		_ = json.NewDecoder(r.Body).Decode(&q)
-		fmt.Fprintf(w, "last %d bytes\nlogin: ", q.Length)
+		_, _ = fmt.Fprintf(w, "last %d bytes\nlogin: ", q.Length)
 	})
 	m.on("GET "+api.PathInterface, func(r *http.Request, _ []byte) any {
 		for _, i := range m.instances {
@@ -168,7 +168,7 @@ func (m *imitation) artifactRoutes() {
 
 func blob(uuid string) api.Blob {
 	return api.Blob{
-		UUID: uuid, State: "created", Size: 3566573056, Modified: noon, FetchedAt: noon, Transcodes: api.Strings{"gunzip;qcow2": "t1"},
+		UUID: uuid, State: "created", Size: 3566573056, Modified: noon(), FetchedAt: noon(), Transcodes: api.Strings{"gunzip;qcow2": "t1"},
 		Locations: []string{"node-2", "node-1"}, ReferenceCount: 26, SHA512: new("e83e"), Version: 6, Instances: []string{"i1"},
 		ImageInfo: &api.ImageInfo{MIMEType: "application/octet-stream", FileFormat: "qcow2", VirtualSize: 32212254720},
 	}
@@ -177,7 +177,7 @@ func blob(uuid string) api.Blob {
 func (m *imitation) nodeRoutes() {
 	nodes := []api.Node{
 		{
-			UUID: "node-1", Name: "node-1", IP: "192.168.21.51", State: "created", LastSeen: noon, Release: "0.8.0", Version: 7,
+			UUID: "node-1", Name: "node-1", IP: "192.168.21.51", State: "created", LastSeen: noon(), Release: "0.8.0", Version: 7,
 			IsHypervisor: true, IsNetworkNode: true, IsEventLogNode: true, Metadata: api.Object{"rack": 7},
 		},
 		{UUID: "node-2", Name: "node-2", State: "missing", Release: "0.8.0", Version: 7},

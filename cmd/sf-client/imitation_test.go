@@ -30,14 +30,14 @@ type imitation struct {
 	bodies     []string       // of the requests, with method and path
 }
 
-var noon = api.At(time.Date(2023, 5, 27, 12, 0, 0, 500_000_000, time.UTC))
+func noon() api.Time { return api.At(time.Date(2023, 5, 27, 12, 0, 0, 500_000_000, time.UTC)) }
 
 func newImitation() *imitation {
 	m := &imitation{
 		mux: http.NewServeMux(), looks: map[string]int{},
 		namespaces: []api.Namespace{{Name: "system", State: "created", Keys: []string{"deploy"}, Trust: api.Trust{Full: []string{"system"}}, Version: 5}},
 	}
-	m.mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html></html>") })
+	m.mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) { say(w, "<html></html>") })
 	m.mux.HandleFunc("POST "+api.PathAuth, m.login)
 	m.namespaceRoutes()
 	m.networkRoutes()
@@ -173,9 +173,9 @@ func (m *imitation) networkRoutes() {
 	})
 	on("GET "+api.PathNetworkAddresses, func(*api.Network) any {
 		return []api.Reservation{
-			{Address: "10.0.0.1", Type: "gateway", User: []string{"network", "n1"}, When: noon},
-			{Address: "10.0.0.10", Type: "deletion-halo", When: noon},
-			{Address: "10.0.0.2", Type: "instance", User: []string{"instance", "i1"}, When: noon, Comment: "a, b"},
+			{Address: "10.0.0.1", Type: "gateway", User: []string{"network", "n1"}, When: noon()},
+			{Address: "10.0.0.10", Type: "deletion-halo", When: noon()},
+			{Address: "10.0.0.2", Type: "instance", User: []string{"instance", "i1"}, When: noon(), Comment: "a, b"},
 		}
 	})
 }
@@ -205,7 +205,7 @@ func (m *imitation) createNetwork(_ *http.Request, body []byte) any {
 
 func events() []api.Event {
 	return []api.Event{
-		{Type: "status", Timestamp: noon, FQDN: "node-1", Duration: new(api.Float(1.5)), Message: "fetched 50%", Extra: api.Object{"bytes": 512}},
-		{Type: "audit", Timestamp: noon, FQDN: "node-1", Message: "create request \x1b[31mfrom REST API"},
+		{Type: "status", Timestamp: noon(), FQDN: "node-1", Duration: new(api.Float(1.5)), Message: "fetched 50%", Extra: api.Object{"bytes": 512}},
+		{Type: "audit", Timestamp: noon(), FQDN: "node-1", Message: "create request \x1b[31mfrom REST API"},
 	}
 }

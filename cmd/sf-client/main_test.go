@@ -11,7 +11,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-var update = flag.Bool("update", false, "rewrite the expected output in the scripts")
+var update = flag.Bool("update", false, "rewrite the expected output in the scripts") //nolint:gochecknoglobals // a flag
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"sf-client": main})
@@ -40,7 +40,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"requests": func(ts *testscript.TestScript, _ bool, args []string) {
-				m := ts.Value("imitation").(*imitation)
+				m := ts.Value("imitation").(*imitation) //nolint:errcheck // Setup put it there
 				m.mu.Lock()
 				defer m.mu.Unlock()
 				file := ts.MkAbs(args[0])

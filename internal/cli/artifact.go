@@ -107,7 +107,7 @@ func (a *app) artifact(v api.Artifact) error {
 
 // artifactBlobs prints the versions of an artifact, sizes in MiB.
 func (a *app) artifactBlobs(blobs map[int]api.ArtifactBlob) error {
-	fmt.Fprintln(a.out)
+	a.printf("\n")
 	indexes := slices.Sorted(maps.Keys(blobs))
 	if a.format == formatSimple {
 		rows := [][]string{{"version", "index", "blob uuid", "size", "instances"}}
@@ -119,7 +119,7 @@ func (a *app) artifactBlobs(blobs map[int]api.ArtifactBlob) error {
 		}
 		return a.csv(rows...)
 	}
-	fmt.Fprintln(a.out, "Versions:")
+	a.printf("Versions:\n")
 	var fields []field
 	for _, n := range indexes {
 		b := blobs[n]

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -101,17 +100,17 @@ func (a *app) blob(b api.Blob) error {
 
 // transcodes prints the blobs that are this one in another format.
 func (a *app) transcodes(byFormat map[string]string) {
-	fmt.Fprintln(a.out)
+	a.printf("\n")
 	var fields []field
 	for _, format := range slices.Sorted(maps.Keys(byFormat)) {
 		fields = append(fields, field{harmless(format), byFormat[format]})
 	}
 	if a.format == formatPretty {
-		fmt.Fprintln(a.out, "Transcodes:")
+		a.printf("Transcodes:\n")
 		a.aligned("    ", fields)
 		return
 	}
 	for _, f := range fields {
-		fmt.Fprintf(a.out, "transcode,%s,%s\n", f.label, harmless(f.value))
+		a.printf("transcode,%s,%s\n", f.label, harmless(f.value))
 	}
 }

@@ -96,25 +96,29 @@ func TestErrorsAreReportedByTheirKind(t *testing.T) {
 	cancel()
 	cmd := &cobra.Command{Use: "sf-client"}
 	for _, c := range []struct {
-		ctx  context.Context
+		stop bool // the user wants to
 		err  error
 		code int
 		text string
 	}{
-		{t.Context(), nil, exitOK, ""},
-		{t.Context(), fault.New("GET", fault.NotFound, "/x", "instance not found"), exitFailure, "Resource not found: instance not found\n"},
-		{t.Context(), fault.New("GET", fault.Exhausted, "/x", "no room\x1b[2J"), exitFailure, "Insufficient Resources: no room\uFFFD[2J\n"},
-		{t.Context(), usageError{"what?"}, exitUsage, "Usage error: what?\nTry: sf-client --help\n"},
-		{t.Context(), failed("It failed"), exitFailure, "It failed\n"},
-		{t.Context(), errors.New("odd"), exitFailure, "Error: odd\n"},
+		{false, nil, exitOK, ""},
+		{false, fault.New("GET", fault.NotFound, "/x", "instance not found"), exitFailure, "Resource not found: instance not found\n"},
+		{false, fault.New("GET", fault.Exhausted, "/x", "no room\x1b[2J"), exitFailure, "Insufficient Resources: no room\uFFFD[2J\n"},
+		{false, usageError{"what?"}, exitUsage, "Usage error: what?\nTry: sf-client --help\n"},
+		{false, failed("It failed"), exitFailure, "It failed\n"},
+		{false, errors.New("odd"), exitFailure, "Error: odd\n"},
 		{
-			cancelled, fault.Because("GET", fault.Unavailable, "/x", context.Canceled, "gave up"), exitInterrupted,
+			true, fault.Because("GET", fault.Unavailable, "/x", context.Canceled, "gave up"), exitInterrupted,
 			"Interrupted. What was asked of the server goes on.\n",
 		},
 	} {
 		var stderr bytes.Buffer
 		a := &app{err: &stderr}
-		if code := a.report(c.ctx, cmd, c.err); code != c.code || stderr.String() != c.text {
+		ctx := t.Context()
+		if c.stop {
+			ctx = cancelled
+		}
+		if code := a.report(ctx, cmd, c.err); code != c.code || stderr.String() != c.text {
 			t.Errorf("%v: %d %q, want %d %q", c.err, code, &stderr, c.code, c.text)
 		}
 	}
@@ -155,12 +159,12 @@ func TestOnlyTerminalsAreTerminals(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer null.Close()
+	t.Cleanup(func() { _ = null.Close() })
 	file, err := os.CreateTemp(t.TempDir(), "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer file.Close()
+	t.Cleanup(func() { _ = file.Close() })
 	for _, w := range []io.Writer{null, file, &bytes.Buffer{}} {
 		if isTerminal(w) {
 			t.Errorf("%v was taken for a terminal", w)
@@ -170,7 +174,7 @@ func TestOnlyTerminalsAreTerminals(t *testing.T) {
 	if err != nil {
 		t.Skipf("no pseudo terminals here: %v; run where /dev/ptmx is", err)
 	}
-	defer terminal.Close()
+	t.Cleanup(func() { _ = terminal.Close() })
 	if !isTerminal(terminal) {
 		t.Error("a pseudo terminal was not taken for a terminal")
 	}

@@ -141,7 +141,7 @@ func (a *app) connect(s settings) (*client.Client, error) {
 	}
 	a.connected, err = client.New(o)
 	if err == nil && a.verbose {
-		fmt.Fprintf(a.err, "API %s, namespace %s, async strategy %s\n", s.APIURL, s.Namespace, strategy)
+		a.tellf("API %s, namespace %s, async strategy %s\n", s.APIURL, s.Namespace, strategy)
 	}
 	return a.connected, err
 }
@@ -152,5 +152,5 @@ func (a *app) trace(e client.Exchange) {
 	if e.Err != nil {
 		outcome = "no answer"
 	}
-	fmt.Fprintf(a.err, "%s %s: %s after %v, request %s\n", e.Method, e.URL, outcome, e.Duration.Round(time.Millisecond), harmless(e.RequestID))
+	a.tellf("%s %s: %s after %v, request %s\n", e.Method, e.URL, outcome, e.Duration.Round(time.Millisecond), harmless(e.RequestID))
 }

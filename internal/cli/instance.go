@@ -121,7 +121,7 @@ func (a *app) instanceConsole() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			defer data.Close()
+			defer data.Close() //nolint:errcheck // only read
 			if _, err := io.Copy(a.out, data); err != nil && a.out.failed == nil {
 				return failed("The console data broke off: %v", err)
 			}

@@ -32,7 +32,7 @@ func (a *app) instance(i api.Instance) error {
 		return a.instanceJSON(i)
 	}
 	a.record(a.instanceFields(i))
-	fmt.Fprintln(a.out)
+	a.printf("\n")
 	a.record([]field{{"ssh key", strings.TrimSpace(orNone(i.SSHKey))}, {"user data", orNone(i.UserData)}})
 	if a.format == formatSimple {
 		if err := a.instanceHardware(i); err != nil {
@@ -97,7 +97,7 @@ func diskLines(specs []api.DiskSpec) string {
 
 // instanceHardware prints disks and video card for scripts.
 func (a *app) instanceHardware(i api.Instance) error {
-	fmt.Fprintln(a.out)
+	a.printf("\n")
 	rows := [][]string{{"disk_spec", "type", "bus", "size", "base"}}
 	for _, d := range i.DiskSpec {
 		rows = append(rows, []string{"disk_spec", orNone(d.Type), orNone(d.Bus), orNone(d.Size), orNone(d.Base)})
@@ -105,13 +105,13 @@ func (a *app) instanceHardware(i api.Instance) error {
 	if err := a.csv(rows...); err != nil {
 		return err
 	}
-	fmt.Fprintln(a.out)
+	a.printf("\n")
 	return a.csv([]string{"video", "model", "memory"}, []string{"video", i.Video.Model, strconv.Itoa(i.Video.Memory)})
 }
 
 // instanceAddresses prints the interfaces of an instance as the last part of its record.
 func (a *app) instanceAddresses(l []api.Interface) error {
-	fmt.Fprintln(a.out)
+	a.printf("\n")
 	if a.format == formatSimple {
 		header := interfaceColumns()
 		header[0], header[1] = "interface uuid", "network uuid"
@@ -121,9 +121,9 @@ func (a *app) instanceAddresses(l []api.Interface) error {
 		}
 		return a.csv(rows...)
 	}
-	fmt.Fprintln(a.out, "Interfaces:")
+	a.printf("Interfaces:\n")
 	for _, i := range l {
-		fmt.Fprintln(a.out)
+		a.printf("\n")
 		a.aligned("    ", interfaceFields(i))
 	}
 	return nil

@@ -3,7 +3,6 @@ package cli
 import (
 	"bufio"
 	"context"
-	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -74,15 +73,15 @@ func (a *app) namespace(n api.Namespace) error {
 
 // names prints a part of a record that is a list of names.
 func (a *app) names(title, label string, names []string) {
-	fmt.Fprintln(a.out)
+	a.printf("\n")
 	line := "    %[2]s\n"
 	if a.format == formatSimple {
 		line = "%s,%s\n"
 	} else {
-		fmt.Fprintf(a.out, "%s:\n", title)
+		a.printf("%s:\n", title)
 	}
 	for _, name := range names {
-		fmt.Fprintf(a.out, line, label, harmless(name))
+		a.printf(line, label, harmless(name))
 	}
 }
 

@@ -44,6 +44,16 @@ func (o *output) Write(b []byte) (int, error) {
 	return n, nil
 }
 
+// printf prints to stdout. Whether that works is looked at once, at the end.
+func (a *app) printf(format string, args ...any) {
+	_, _ = fmt.Fprintf(a.out, format, args...) // a.out remembers the error
+}
+
+// tellf prints to stderr. If that does not work there is nobody left to tell.
+func (a *app) tellf(format string, args ...any) {
+	_, _ = fmt.Fprintf(a.err, format, args...)
+}
+
 // json prints v with its keys sorted.
 func (a *app) json(v any) error {
 	b, err := json.Marshal(v)
@@ -128,7 +138,7 @@ type field struct{ label, value string }
 func (a *app) record(fields []field) {
 	if a.format == formatSimple {
 		for _, f := range fields {
-			fmt.Fprintf(a.out, "%s:%s\n", f.label, harmless(f.value))
+			a.printf("%s:%s\n", f.label, harmless(f.value))
 		}
 		return
 	}
@@ -144,14 +154,14 @@ func (a *app) aligned(margin string, fields []field) {
 	deep := "\n" + strings.Repeat(" ", len(margin)+width+len(" : "))
 	for _, f := range fields {
 		value := a.colour(f.label, strings.ReplaceAll(harmless(f.value), "\n", deep))
-		fmt.Fprintln(a.out, strings.TrimRight(margin+text.Pad(f.label, width, ' ')+" : "+value, " "))
+		a.printf("%s\n", strings.TrimRight(margin+text.Pad(f.label, width, ' ')+" : "+value, " "))
 	}
 }
 
 // metadata prints the metadata of a record, as its last or next to last part.
 func (a *app) metadata(o api.Object) error {
 	keys := slices.Sorted(maps.Keys(o))
-	fmt.Fprintln(a.out)
+	a.printf("\n")
 	if a.format == formatSimple {
 		rows := [][]string{{"metadata", "key", "value"}}
 		for _, key := range keys {
@@ -159,7 +169,7 @@ func (a *app) metadata(o api.Object) error {
 		}
 		return a.csv(rows...)
 	}
-	fmt.Fprintln(a.out, "Metadata:")
+	a.printf("Metadata:\n")
 	var fields []field
 	for _, key := range keys {
 		fields = append(fields, field{harmless(key), plain(o[key])})

@@ -39,17 +39,17 @@ func (a *app) report(ctx context.Context, cmd *cobra.Command, err error) int {
 	case err == nil:
 		return exitOK
 	case interrupted(ctx, err):
-		fmt.Fprintln(a.err, "Interrupted. What was asked of the server goes on.")
+		a.tellf("Interrupted. What was asked of the server goes on.\n")
 		return exitInterrupted
 	case errors.As(err, &usage):
-		fmt.Fprintf(a.err, "Usage error: %s\nTry: %s --help\n", harmless(usage.text), cmd.CommandPath())
+		a.tellf("Usage error: %s\nTry: %s --help\n", harmless(usage.text), cmd.CommandPath())
 		return exitUsage
 	case errors.As(err, &own):
-		fmt.Fprintln(a.err, harmless(own.text))
+		a.tellf("%s\n", harmless(own.text))
 	case errors.As(err, &known):
-		fmt.Fprintf(a.err, "%s: %s\n", prefixes[known.Kind], harmless(fault.Text(err)))
+		a.tellf("%s: %s\n", prefixes[known.Kind], harmless(fault.Text(err)))
 	default:
-		fmt.Fprintf(a.err, "Error: %s\n", harmless(err.Error()))
+		a.tellf("Error: %s\n", harmless(err.Error()))
 	}
 	return exitFailure
 }

@@ -41,14 +41,18 @@ func (p *progress) show(state, note string) {
 	if runes := []rune(line); len(runes) > width {
 		line = string(runes[:width-1]) + "…"
 	}
-	fmt.Fprintf(p.w, "\r\x1b[K%s", line)
+	p.replace(line)
 }
 
 // clear removes the line.
 func (p *progress) clear() {
 	if p.w != nil {
-		fmt.Fprint(p.w, "\r\x1b[K")
+		p.replace("")
 	}
+}
+
+func (p *progress) replace(line string) {
+	_, _ = fmt.Fprintf(p.w, "\r\x1b[K%s", line) // if a terminal goes away nobody is watching
 }
 
 // wait calls f with a context that lasts as long as the strategy's patience. Running out of patience is no error: what
@@ -64,7 +68,7 @@ func (a *app) wait(ctx context.Context, what string, f func(ctx context.Context,
 	err = f(limited, p)
 	p.clear()
 	if err != nil && ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
-		fmt.Fprintf(a.err, "%s is not done after %v; it goes on. Use --async block to wait longer.\n", what, strategy.Patience())
+		a.tellf("%s is not done after %v; it goes on. Use --async block to wait longer.\n", what, strategy.Patience())
 		return nil
 	}
 	return err

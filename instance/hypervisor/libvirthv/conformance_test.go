@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -148,15 +149,21 @@ func pressKey(ld *libvirt.Domain) error {
 }
 
 func killQEMU(h *pretendhost.Host, id string) error {
-	b, err := os.ReadFile(h.Path("/run/libvirt/qemu/" + domainName(id) + ".pid"))
+	text, err := qemuPID(h, id)
 	if err != nil {
 		return err
 	}
-	var pid int
-	if _, err := fmt.Sscan(string(b), &pid); err != nil {
+	pid, err := strconv.Atoi(text)
+	if err != nil {
 		return err
 	}
 	return syscall.Kill(pid, syscall.SIGKILL)
+}
+
+// qemuPID returns the process that runs a guest.
+func qemuPID(h *pretendhost.Host, id string) (string, error) {
+	b, err := os.ReadFile(h.Path("/run/libvirt/qemu/" + domainName(id) + ".pid"))
+	return strings.TrimSpace(string(b)), err
 }
 
 // TestEveryBusAndMachineStarts has QEMU itself judge the golden domains, with schema validation by libvirt.
@@ -254,5 +261,61 @@ func TestALibvirtThatHangsIsGivenUp(t *testing.T) {
 	begin := time.Now()
 	if _, err = d.List(ctx); !errors.Is(err, fault.Unavailable) || time.Since(begin) > 5*time.Second {
 		t.Errorf("error is %v after %v, want unavailable at the context's end", err, time.Since(begin))
+	}
+}
+
+func TestCloseLeavesNoConnection(t *testing.T) {
+	library(t)
+	h := pretendhost.Start(t, pretendhost.Options{Name: "close", Libvirt: true})
+	count := func() int {
+		fds, err := os.ReadDir("/proc/self/fd")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(fds)
+	}
+	openAndClose := func() {
+		d, err := Open(t.Context(), Options{URI: socket(h), Accelerator: QEMU, Owner: "cloud", Node: "node1"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := d.List(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if err := errors.Join(d.Close(), d.Close()); err != nil {
+			t.Error(err)
+		}
+		if _, err := d.List(t.Context()); !errors.Is(err, fault.Unavailable) {
+			t.Errorf("after Close: error is %v, want unavailable", err)
+		}
+	}
+	openAndClose()
+	before := count()
+	for range 10 {
+		openAndClose()
+	}
+	if after := count(); after > before+2 {
+		t.Errorf("%d open files before, %d after ten drivers were opened and closed", before, after)
+	}
+}
+
+func BenchmarkList(b *testing.B) {
+	h := pretendhost.Start(b, pretendhost.Options{Name: "list", Libvirt: true})
+	d, err := Open(b.Context(), Options{URI: socket(h), Accelerator: QEMU, Owner: "cloud", Node: "node1"})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer d.Close() //nolint:errcheck // it returns none
+	const guests = 100
+	for i := range guests {
+		dom := hypervisor.Domain{ID: fmt.Sprintf("00000000-0000-4000-8000-%012d", i), VCPUs: 1, MemoryMiB: 32, Machine: "pc"}
+		if err := d.Define(b.Context(), dom); err != nil {
+			b.Fatal(err)
+		}
+	}
+	for b.Loop() {
+		if all, err := d.List(b.Context()); err != nil || len(all) != guests {
+			b.Fatal(len(all), err)
+		}
 	}
 }

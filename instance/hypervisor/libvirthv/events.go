@@ -42,9 +42,9 @@ func newEvents(d *Driver) *events {
 	return &events{d: d, queue: make(chan happening, waiting), ended: make(chan struct{})}
 }
 
-// register has c tell of every domain.
-func (e *events) register(c *libvirt.Connect) error {
-	_, err := c.DomainEventLifecycleRegister(nil, func(_ *libvirt.Connect, ld *libvirt.Domain, ev *libvirt.DomainEventLifecycle) {
+// register has c tell of every domain, until undone.
+func (e *events) register(c *libvirt.Connect) (undo func() error, err error) {
+	id, err := c.DomainEventLifecycleRegister(nil, func(_ *libvirt.Connect, ld *libvirt.Domain, ev *libvirt.DomainEventLifecycle) {
 		name, err := ld.GetName()
 		if err != nil {
 			return
@@ -59,7 +59,7 @@ func (e *events) register(c *libvirt.Connect) error {
 			e.lost.Store(true)
 		}
 	})
-	return err
+	return func() error { return c.DomainEventDeregister(id) }, err
 }
 
 // regained tells the watchers that they may have missed something: now, and once more when libvirtd has settled.

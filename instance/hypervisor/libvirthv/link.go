@@ -4,6 +4,7 @@ package libvirthv
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -17,7 +18,8 @@ const (
 	firstConnect = 10 * time.Second       // how long Open waits for a connection
 	firstBackoff = 100 * time.Millisecond // between attempts to connect; doubles
 	lastBackoff  = 5 * time.Second
-	inFlight     = 64 // calls at a time, those that were given up and have not ended included
+	lastGoodbye  = time.Second // how long a connection that is given up may take to close
+	inFlight     = 64          // calls at a time, those that were given up and have not ended included
 
 	keepAliveInterval = 5 // seconds; with the count, how soon a libvirtd that hangs is noticed
 	keepAliveCount    = 3
@@ -40,19 +42,20 @@ var eventLoop = sync.OnceValue(func() error { //nolint:gochecknoglobals // see a
 type link struct {
 	uri     string
 	log     *slog.Logger
-	setUp   func(c *libvirt.Connect) error // makes a new connection ready
-	regain  func()                         // a connection was made after another one
-	slots   chan struct{}                  // one for each call in flight
-	broken  chan struct{}                  // wakes keep
-	decided chan struct{}                  // closed when the first attempt to connect has ended
-	ended   chan struct{}                  // closed when keep has ended
+	setUp   func(c *libvirt.Connect) (undo func() error, err error) // makes a new connection ready
+	regain  func()                                                  // a connection was made after another one
+	slots   chan struct{}                                           // one for each call in flight
+	broken  chan struct{}                                           // wakes keep
+	decided chan struct{}                                           // closed when the first attempt to connect has ended
+	ended   chan struct{}                                           // closed when keep has ended
 
 	mu    sync.Mutex
 	conn  *libvirt.Connect // guarded by mu; nil while there is none
+	undo  func() error     // guarded by mu; of setUp
 	cause error            // guarded by mu; why there is none
 }
 
-func newLink(o Options, setUp func(*libvirt.Connect) error, regain func()) *link {
+func newLink(o Options, setUp func(*libvirt.Connect) (func() error, error), regain func()) *link {
 	return &link{
 		uri: o.URI, log: o.Logger, setUp: setUp, regain: regain,
 		slots: make(chan struct{}, inFlight), broken: make(chan struct{}, 1),
@@ -178,18 +181,22 @@ func (l *link) connect(ctx context.Context) {
 // attempt makes one connection. One that hangs is left to end by itself when ctx ends.
 func (l *link) attempt(ctx context.Context) error {
 	type result struct {
-		c   *libvirt.Connect
-		err error
+		c    *libvirt.Connect
+		undo func() error
+		err  error
 	}
 	made := make(chan result, 1)
 	go func() {
 		c, err := libvirt.NewConnect(l.uri)
-		if err == nil {
-			if err = l.prepare(c); err != nil {
-				l.giveBack(c)
-			}
+		if err != nil {
+			made <- result{err: err}
+			return
 		}
-		made <- result{c, err}
+		undo, err := l.prepare(c)
+		if err != nil {
+			l.giveBack(c)
+		}
+		made <- result{c, undo, err}
 	}()
 	select {
 	case r := <-made:
@@ -197,13 +204,13 @@ func (l *link) attempt(ctx context.Context) error {
 			return r.err
 		}
 		l.mu.Lock()
-		l.conn, l.cause = r.c, nil
+		l.conn, l.undo, l.cause = r.c, r.undo, nil
 		l.mu.Unlock()
 		return nil
 	case <-ctx.Done():
 		go func() {
 			if r := <-made; r.err == nil {
-				l.giveBack(r.c)
+				l.end(r.c, r.undo)
 			}
 		}()
 		return ctx.Err()
@@ -211,9 +218,10 @@ func (l *link) attempt(ctx context.Context) error {
 }
 
 // prepare has the loss of c noticed. Libvirt's mock driver has no connection that could be lost.
-func (l *link) prepare(c *libvirt.Connect) error {
-	if err := l.setUp(c); err != nil {
-		return err
+func (l *link) prepare(c *libvirt.Connect) (undo func() error, err error) {
+	undo, err = l.setUp(c)
+	if err != nil {
+		return nil, err
 	}
 	if err := c.RegisterCloseCallback(func(*libvirt.Connect, libvirt.ConnectCloseReason) { l.wake() }); err != nil {
 		l.log.Debug("no close callback", "uri", l.uri, "error", err)
@@ -221,20 +229,33 @@ func (l *link) prepare(c *libvirt.Connect) error {
 	if err := c.SetKeepAlive(keepAliveInterval, keepAliveCount); err != nil {
 		l.log.Debug("no keepalive", "uri", l.uri, "error", err)
 	}
-	return nil
+	return undo, nil
 }
 
-// drop gives the connection up because of cause.
+// drop gives the connection up because of cause. It does not wait for a libvirtd that hangs.
 func (l *link) drop(cause error) {
 	l.mu.Lock()
-	c := l.conn
-	l.conn, l.cause = nil, cause
+	c, undo := l.conn, l.undo
+	l.conn, l.undo, l.cause = nil, nil, cause
 	l.mu.Unlock()
 	if c == nil {
 		return
 	}
-	if err := c.UnregisterCloseCallback(); err != nil {
-		l.log.Debug("unregistering the close callback", "uri", l.uri, "error", err)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		l.end(c, undo)
+	}()
+	select {
+	case <-done:
+	case <-time.After(lastGoodbye):
+	}
+}
+
+// end takes everything off c and closes it. Each callback holds the connection open until it is taken off.
+func (l *link) end(c *libvirt.Connect, undo func() error) {
+	if err := errors.Join(undo(), c.UnregisterCloseCallback()); err != nil {
+		l.log.Debug("taking callbacks off a connection to libvirt", "uri", l.uri, "error", err)
 	}
 	l.giveBack(c)
 }

@@ -7,8 +7,10 @@ import (
 	"io"
 	"os/exec"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/shakenfist/shakenfist/internal/needs"
 )
@@ -77,9 +79,32 @@ func (l *Lab) Cut(ctx context.Context, h *Host) error {
 	return l.ip(ctx, "link", "set", port(h), "down")
 }
 
-// Mend plugs h in again after Cut.
+// Mend plugs h in again after Cut, and returns when frames pass.
 func (l *Lab) Mend(ctx context.Context, h *Host) error {
-	return l.ip(ctx, "link", "set", port(h), "up")
+	if err := l.ip(ctx, "link", "set", port(h), "up"); err != nil {
+		return err
+	}
+	// The kernel tells both ends of a carrier in its own time, up to a second later.
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for {
+		far, err := output(l.Command(ctx, "bridge", "link", "show", "dev", port(h)))
+		if err != nil {
+			return err
+		}
+		near, err := h.Run(ctx, "ip", "link", "show", "eth0")
+		if err != nil {
+			return err
+		}
+		if strings.Contains(far, "state forwarding") && strings.Contains(near, "state UP") {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("no carrier between the lab and host %s: %w", h.Name, ctx.Err())
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
 }
 
 func (l *Lab) pid() string { return strconv.Itoa(l.holder.Process.Pid) }
@@ -109,9 +134,6 @@ func (h *Host) join(ctx context.Context) error {
 		"peer", "name", "eth0", "netns", strconv.Itoa(h.PID)); err != nil {
 		return err
 	}
-	if err := lab.ip(ctx, "link", "set", port(h), "up"); err != nil {
-		return err
-	}
 	for _, args := range [][]string{
 		{"address", "add", h.opts.Address.String(), "dev", "eth0"},
 		{"link", "set", "eth0", "up"},
@@ -120,5 +142,5 @@ func (h *Host) join(ctx context.Context) error {
 			return err
 		}
 	}
-	return nil
+	return lab.Mend(ctx, h)
 }

@@ -132,7 +132,11 @@ func (h *Host) boot() error {
 	if h.opts.ShowKVM {
 		kvm = "1"
 	}
-	h.holder = exec.Command("bash", "-c", hostScript, "host.sh", h.Name, dir, kvm) //nolint:noctx // ends with its input
+	script := filepath.Join(dir, "host.sh")
+	if err := os.WriteFile(script, []byte(hostScript), 0o600); err != nil {
+		return err
+	}
+	h.holder = exec.Command("bash", script, h.Name, dir, kvm) //nolint:noctx // ends with its input
 	h.alive, err = hold(h.holder, syscall.CLONE_NEWNET|syscall.CLONE_NEWNS|syscall.CLONE_NEWUTS)
 	if err != nil {
 		return err

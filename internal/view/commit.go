@@ -2,7 +2,6 @@ package view
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"math/rand/v2"
 	"strings"
@@ -35,12 +34,16 @@ func (t *Txn) Add(o Txn) {
 
 // Commit commits t and waits until this view holds it. It fails as store.Store.Commit does.
 func (v *View) Commit(ctx context.Context, t Txn) (store.Revision, error) {
-	if t.touchesObjects() {
+	touches := t.touchesObjects()
+	if touches {
 		t.Ops = append(t.Ops[:len(t.Ops):len(t.Ops)], store.Put(head, nil))
 	}
 	r, err := v.store.Commit(step.Named(ctx, "commit "+t.Name, t.Ref), t.Checks, t.Ops)
 	if err != nil {
 		return r, fault.Wrap(t.Name, t.Ref, err)
+	}
+	if !touches {
+		return r, nil // the view never hears of it
 	}
 	bounded, cancel := context.WithTimeout(ctx, Patience)
 	defer cancel()
@@ -81,5 +84,5 @@ func (v *View) Retry(ctx context.Context, f func() error) error {
 		case <-time.After(rand.N(time.Duration(i+1) * 2 * time.Millisecond)): //nolint:gosec // jitter
 		}
 	}
-	return errors.Join(fault.New("view.Retry", fault.Unavailable, "", "others kept changing the same objects; try again"), err)
+	return fault.Because("view.Retry", fault.Unavailable, "", err, "others kept changing the same objects; try again")
 }

@@ -20,13 +20,14 @@ type Row[T any] struct {
 
 // Table holds every record of one kind. Its readers never wait for the store.
 type Table[T any] struct {
-	view     *View
-	prefix   string // such as "o/instance/"
-	schema   int
-	upgrades []Upgrade
-	rows     map[string]Row[T] // guarded by view.mu
-	indexes  map[string]*index[T]
-	watchers []func(id string) // fixed before Run
+	view       *View
+	prefix     string // such as "o/instance/"
+	schema     int
+	upgrades   []Upgrade
+	rows       map[string]Row[T]         // guarded by view.mu
+	unreadable map[string]store.Revision // guarded by view.mu; records that are in the store and not in rows
+	indexes    map[string]*index[T]
+	watchers   []func(id string) // fixed before Run
 }
 
 // Upgrade turns the JSON of one schema version into that of the next.
@@ -49,7 +50,7 @@ type envelope struct {
 func NewTable[T any](v *View, kind string, upgrades ...Upgrade) *Table[T] {
 	t := &Table[T]{
 		view: v, prefix: Prefix + kind + "/", schema: 1 + len(upgrades), upgrades: upgrades,
-		rows: map[string]Row[T]{}, indexes: map[string]*index[T]{},
+		rows: map[string]Row[T]{}, unreadable: map[string]store.Revision{}, indexes: map[string]*index[T]{},
 	}
 	v.tables = append(v.tables, t)
 	return t
@@ -104,6 +105,15 @@ func (t *Table[T]) Get(id string) (Row[T], bool) {
 	return r, ok
 }
 
+// Unreadable reports whether there is a record of that ID which this program can't read, for instance because a newer one
+// wrote it. Get doesn't find such a record, but whoever removes what nobody wants must not take it for gone.
+func (t *Table[T]) Unreadable(id string) bool {
+	t.view.mu.RLock()
+	defer t.view.mu.RUnlock()
+	_, ok := t.unreadable[id]
+	return ok
+}
+
 // Len returns the number of records.
 func (t *Table[T]) Len() int {
 	t.view.mu.RLock()
@@ -148,14 +158,17 @@ func (t *Table[T]) keyPrefix() string { return t.prefix }
 // put is for the view. A put older than what is held is a replay after a load.
 func (t *Table[T]) put(key string, value []byte, r store.Revision) error {
 	id := strings.TrimPrefix(key, t.prefix)
-	if r < t.rows[id].Revision {
+	if r < max(t.rows[id].Revision, t.unreadable[id]) {
 		return nil
 	}
+	t.unindex(id)
+	delete(t.rows, id)
 	record, err := t.decode(value)
 	if err != nil {
+		t.unreadable[id] = r
 		return err
 	}
-	t.unindex(id)
+	delete(t.unreadable, id)
 	row := Row[T]{ID: id, Value: record, Revision: r}
 	t.rows[id] = row
 	for _, x := range t.indexes {
@@ -190,11 +203,12 @@ func (t *Table[T]) decode(value []byte) (T, error) {
 
 func (t *Table[T]) delete(key string, r store.Revision) {
 	id := strings.TrimPrefix(key, t.prefix)
-	if row, ok := t.rows[id]; !ok || r < row.Revision {
+	if r < max(t.rows[id].Revision, t.unreadable[id]) {
 		return
 	}
 	t.unindex(id)
 	delete(t.rows, id)
+	delete(t.unreadable, id)
 }
 
 func (t *Table[T]) unindex(id string) {
@@ -214,7 +228,7 @@ func (t *Table[T]) unindex(id string) {
 
 func (t *Table[T]) absent(seen map[string]bool) []string {
 	var gone []string
-	for id := range t.rows {
+	for _, id := range slices.Concat(slices.Collect(maps.Keys(t.rows)), slices.Collect(maps.Keys(t.unreadable))) {
 		if !seen[t.prefix+id] {
 			gone = append(gone, t.prefix+id)
 		}

@@ -34,6 +34,7 @@ type View struct {
 	mu      sync.RWMutex
 	loaded  bool           // guarded by mu; the first load is complete
 	applied store.Revision // guarded by mu; everything up to here is in the tables
+	whole   store.Revision // guarded by mu; from here on the tables are of one moment, and not of a load's several pages
 	changed chan struct{}  // guarded by mu; closed at each change, then replaced
 	tables  []table        // fixed before Run
 
@@ -99,11 +100,13 @@ func (v *View) Run(ctx context.Context) {
 	}
 }
 
-// load reads everything. The pages may be of different revisions: following from the first one's replays the rest.
+// load reads everything. The pages may be of different revisions: following from the first one's replays the rest, and
+// nobody calls the view fresh before that.
 func (v *View) load(ctx context.Context) error {
 	seen := map[string]bool{}
-	var start store.Revision
-	for after := ""; ; {
+	var start, whole store.Revision
+	pages := 0
+	for after := ""; ; pages++ {
 		page, err := v.store.List(ctx, Prefix, after, store.MaxPage)
 		if err != nil {
 			return err
@@ -111,23 +114,29 @@ func (v *View) load(ctx context.Context) error {
 		if start == 0 {
 			start = page.Revision
 		}
-		batch := store.Batch{Revision: page.Revision}
-		for _, e := range page.Entries {
+		batches := make([]store.Batch, len(page.Entries))
+		for i, e := range page.Entries {
 			seen[e.Key] = true
-			v.apply(store.Batch{Revision: e.Revision, Changes: []store.Change{{Key: e.Key, Value: e.Value}}}, false)
-			batch.Changes = append(batch.Changes, store.Change{Key: e.Key})
+			batches[i] = store.Batch{Revision: e.Revision, Changes: []store.Change{{Key: e.Key, Value: e.Value}}}
 		}
-		v.notify(batch)
+		v.apply(false, batches...)
+		v.notify(batches...)
 		if !page.More {
 			break
 		}
 		after = page.Entries[len(page.Entries)-1].Key
 	}
 	v.forget(seen, start)
+	if pages > 0 {
+		var err error
+		if whole, err = v.headRevision(ctx); err != nil {
+			return err
+		}
+	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.loaded = true
-	v.applied = max(v.applied, start)
+	v.applied, v.whole = max(v.applied, start), whole
 	v.broadcast()
 	return nil
 }
@@ -147,7 +156,7 @@ func (v *View) forget(seen map[string]bool, at store.Revision) {
 	for _, k := range gone {
 		b.Changes = append(b.Changes, store.Change{Key: k, Deleted: true})
 	}
-	v.apply(b, false)
+	v.apply(false, b)
 	v.notify(b)
 }
 
@@ -160,38 +169,50 @@ func (v *View) follow(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		v.apply(b, true)
+		v.apply(true, b)
 		v.notify(b)
 	}
 	return ctx.Err()
 }
 
-// apply puts a batch into the tables at once, so that no reader sees half a commit.
-func (v *View) apply(b store.Batch, advance bool) {
+// apply puts batches into the tables at once, so that no reader sees half a commit. With advance the view has then seen
+// everything up to them.
+func (v *View) apply(advance bool, batches ...store.Batch) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	for _, c := range b.Changes {
-		t := v.tableOf(c.Key)
-		switch {
-		case t == nil:
-		case c.Deleted:
-			t.delete(c.Key, b.Revision)
-		default:
-			if err := t.put(c.Key, c.Value, b.Revision); err != nil {
-				v.log.Error("unreadable record skipped", slog.String("key", c.Key), slog.Any("error", err))
-			}
+	for _, b := range batches {
+		for _, c := range b.Changes {
+			v.change(c, b.Revision)
+		}
+		if advance {
+			v.applied = max(v.applied, b.Revision)
 		}
 	}
 	if advance {
-		v.applied = max(v.applied, b.Revision)
 		v.broadcast()
 	}
 }
 
-func (v *View) notify(b store.Batch) {
-	for _, c := range b.Changes {
-		if t := v.tableOf(c.Key); t != nil {
-			t.notify(c.Key)
+// change puts one change into its table; mu is held.
+func (v *View) change(c store.Change, r store.Revision) {
+	t := v.tableOf(c.Key)
+	switch {
+	case t == nil:
+	case c.Deleted:
+		t.delete(c.Key, r)
+	default:
+		if err := t.put(c.Key, c.Value, r); err != nil {
+			v.log.Error("unreadable record skipped", slog.String("key", c.Key), slog.Any("error", err))
+		}
+	}
+}
+
+func (v *View) notify(batches ...store.Batch) {
+	for _, b := range batches {
+		for _, c := range b.Changes {
+			if t := v.tableOf(c.Key); t != nil {
+				t.notify(c.Key)
+			}
 		}
 	}
 }
@@ -236,7 +257,7 @@ func (v *View) headRevision(ctx context.Context) (store.Revision, error) {
 
 // reach waits until the first load is complete and revision r is applied.
 func (v *View) reach(ctx context.Context, r store.Revision) error {
-	return v.await(ctx, func() bool { return v.loaded && v.applied >= r })
+	return v.await(ctx, func() bool { return v.loaded && v.applied >= max(r, v.whole) })
 }
 
 // Await waits until cond holds. It is called again after every change; it may read tables.

@@ -15,13 +15,13 @@ import (
 	"github.com/shakenfist/shakenfist/network/netdriver"
 )
 
-// ensureDHCP makes the network's DHCP server offer exactly what n says; fresh says that the namespace s was made just now, so
-// that nothing can run in it. See the package's comment for when dnsmasq is started anew.
+// ensureDHCP makes the network's DHCP server offer exactly what n says; fresh says that the network's folder and its namespace s
+// were made just now, so that nothing can run yet. See the package's comment for when dnsmasq is started anew.
 func (d *Driver) ensureDHCP(ctx context.Context, n netdriver.Network, s *space, fresh bool) error {
 	if n.Gateway.DHCP == nil {
 		return d.dropDHCP(ctx, n.ID)
 	}
-	p, err := d.findDHCP(n.ID, fresh)
+	p, err := d.findDHCP(ctx, n.ID, fresh)
 	if err != nil {
 		return err
 	}
@@ -88,7 +88,7 @@ func (d *Driver) stopDHCP(ctx context.Context, id netdriver.ID) error {
 	if _, anything := isSpace(spacePath(id)); !anything && errors.Is(err, fs.ErrNotExist) {
 		return nil // there is no trace of a gateway
 	}
-	p, err := d.findDHCP(id, false)
+	p, err := d.findDHCP(ctx, id, false)
 	if p == nil || err != nil {
 		return err
 	}

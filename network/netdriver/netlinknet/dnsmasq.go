@@ -7,11 +7,14 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"os"
 	"os/exec"
 	"strconv"
 	"strings"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/shakenfist/shakenfist/fault"
 	"github.com/shakenfist/shakenfist/network/netdriver"
@@ -73,9 +76,14 @@ func netmask(block netip.Prefix) netip.Addr {
 // launch starts dnsmasq in the namespace. It turns itself into a daemon with a session of its own, and its first process
 // ends when it is ready, or has failed and said why; so it outlives this process, and is nobody's child to wait for.
 func (d *Driver) launch(ctx context.Context, n netdriver.Network, s *space) error {
-	if d.opts.DNSMasq == "" {
-		return fault.New("netlinknet.launch", fault.Invalid, n.UUID, "dnsmasq, which serves DHCP, is not installed: apt-get install dnsmasq-base")
+	if _, err := os.Stat(d.opts.DNSMasq); err != nil {
+		return fault.New("netlinknet.launch", fault.Invalid, n.UUID, "dnsmasq, which serves DHCP, is not at %q: apt-get install dnsmasq-base", d.opts.DNSMasq)
 	}
+	lock, err := d.lockStart(ctx, n.ID)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = lock.Close() }()
 	return d.change(ctx, n.ID, "start", "dnsmasq of "+n.UUID, func() error {
 		// Not to be cut off by the caller's giving up: it would leave a daemon half-way.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), startWithin)
@@ -83,7 +91,8 @@ func (d *Driver) launch(ctx context.Context, n netdriver.Network, s *space) erro
 		args := d.dhcpArgs(n)
 		c := exec.CommandContext(ctx, args[0], args[1:]...)
 		var said bytes.Buffer
-		c.Stderr, c.Env, c.Dir = &said, []string{"LC_ALL=C"}, "/"
+		c.Stdin, c.Stderr = lock, &said
+		c.Env, c.Dir = []string{"LC_ALL=C"}, "/"
 		c.WaitDelay = time.Second
 		c.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 		if err := s.do(c.Run); err != nil {
@@ -91,4 +100,35 @@ func (d *Driver) launch(ctx context.Context, n netdriver.Network, s *space) erro
 		}
 		return nil
 	})
+}
+
+// lockStart waits until no dnsmasq of the network is starting and keeps others from it until the file is closed. A dnsmasq gets the
+// file as its standard input, and all of its processes keep it, and so the lock, until the pid file is written; also when
+// this process died meanwhile.
+func (d *Driver) lockStart(ctx context.Context, id netdriver.ID) (*os.File, error) {
+	path := d.path(id.UUID, fileLock)
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, d.failed("open", path, err)
+	}
+	retry := time.NewTicker(time.Millisecond)
+	defer retry.Stop()
+	ctx, cancel := context.WithTimeout(ctx, startWithin)
+	defer cancel()
+	for {
+		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if err == nil {
+			return f, nil
+		}
+		if !isErrno(err, unix.EWOULDBLOCK, unix.EINTR) {
+			_ = f.Close()
+			return nil, d.failed("lock", path, err)
+		}
+		select {
+		case <-ctx.Done():
+			_ = f.Close()
+			return nil, fault.Because("netlinknet.lockStart", fault.Unavailable, id.UUID, ctx.Err(), "a dnsmasq has been starting all the time")
+		case <-retry.C:
+		}
+	}
 }

@@ -15,14 +15,11 @@ import (
 
 // ensureGateway makes the network's gateway: namespace, link to the bridge with that index, address, DHCP.
 func (d *Driver) ensureGateway(ctx context.Context, n netdriver.Network, bridge int) error {
-	s, made, err := d.ensureSpace(ctx, n.ID)
+	s, fresh, err := d.ensureSpace(ctx, n.ID)
 	if err != nil {
 		return err
 	}
 	defer s.close()
-	if err := d.ensureState(ctx, n.ID); err != nil {
-		return err
-	}
 	inner, err := d.ensureVeth(ctx, n, s, bridge)
 	if err != nil {
 		return err
@@ -30,7 +27,7 @@ func (d *Driver) ensureGateway(ctx context.Context, n netdriver.Network, bridge 
 	if err := d.ensureAddress(ctx, n, s, inner); err != nil {
 		return err
 	}
-	return d.ensureDHCP(ctx, n, s, made)
+	return d.ensureDHCP(ctx, n, s, fresh)
 }
 
 // ensureVeth makes the pair of links between bridge and namespace and returns its inner end.

@@ -53,12 +53,18 @@ func (d *Driver) openOwn(id netdriver.ID) (*space, error) {
 	return s, nil
 }
 
-// ensureSpace opens the network's namespace and makes it first if need be; made says that it did. The network's folder
-// must not be older than this call's look at it: a plain file in the namespace's place is a leftover of ours only where
-// a folder says that we were at work.
-func (d *Driver) ensureSpace(ctx context.Context, id netdriver.ID) (s *space, made bool, err error) {
-	if s, err = d.openOwn(id); s != nil || err != nil {
-		return s, false, err
+// ensureSpace opens the network's namespace, and makes it and the network's folder if need be; fresh says that both were
+// made. A plain file in the namespace's place is a leftover of ours only where a folder says that we were at work.
+func (d *Driver) ensureSpace(ctx context.Context, id netdriver.ID) (s *space, fresh bool, err error) {
+	if s, err = d.openOwn(id); err != nil {
+		return nil, false, err
+	}
+	if s != nil {
+		if err := d.ensureState(ctx, id); err != nil {
+			s.close()
+			return nil, false, err
+		}
+		return s, false, nil
 	}
 	_, claimed := d.stateOf(id.UUID)
 	if _, anything := isSpace(spacePath(id)); anything && !claimed {
@@ -81,7 +87,7 @@ func (d *Driver) ensureSpace(ctx context.Context, id netdriver.ID) (s *space, ma
 	if s == nil && err == nil {
 		err = fault.New("netlinknet.ensureSpace", fault.Unavailable, id.UUID, "network namespace %s vanished at once", spacePath(id))
 	}
-	return s, true, err
+	return s, !claimed, err
 }
 
 // prepareNetnsDir makes the folder of namespaces a shared mount, as iproute2 does: what is unmounted there is then unmounted

@@ -47,32 +47,49 @@ func (p *process) runs(args []string, inode uint64) bool {
 	return err == nil && stat.Ino == inode && slices.Equal(p.cmdline, args)
 }
 
-// findDHCP returns the network's dnsmasq; nil if none runs. The pid file names it; where that is of no use every process is
-// looked at, because a call may have been cut off while dnsmasq was starting. The caller closes it. fresh says that there
-// can be none without a pid file.
-func (d *Driver) findDHCP(id netdriver.ID, fresh bool) (*process, error) {
+// findDHCP returns the network's dnsmasq; nil if none runs. The caller closes it. The pid file names it, unless somebody removed
+// that; then every process is looked at. fresh says that nobody can have, because the network's folder was made just now.
+func (d *Driver) findDHCP(ctx context.Context, id netdriver.ID, fresh bool) (*process, error) {
+	p, err := d.namedDHCP(id)
+	if p != nil || err != nil || fresh {
+		return p, err
+	}
+	if d.has(id.UUID, "") {
+		// A call may have been cut off while dnsmasq was starting: there is a pid file only at the end of that.
+		lock, err := d.lockStart(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		_ = lock.Close()
+		if p, err := d.namedDHCP(id); p != nil || err != nil {
+			return p, err
+		}
+	}
+	return d.searchDHCP(id)
+}
+
+// namedDHCP returns the network's dnsmasq as the pid file names it; nil if it does not, or if that has ended.
+func (d *Driver) namedDHCP(id netdriver.ID) (*process, error) {
 	content, err := d.read(id.UUID, filePID)
 	if err != nil {
 		return nil, err
 	}
-	if pid, err := strconv.Atoi(strings.TrimSpace(content)); err == nil {
-		if p, err := d.openDHCP(id, pid); p != nil || err != nil {
-			return p, err
-		}
+	pid, err := strconv.Atoi(strings.TrimSpace(content))
+	if err != nil {
+		return nil, nil //nolint:nilnil,nilerr // none is an answer here
 	}
-	if fresh {
-		return nil, nil //nolint:nilnil // none is an answer here
-	}
+	return d.openDHCP(id, pid)
+}
+
+// searchDHCP looks for the network's dnsmasq among all processes.
+func (d *Driver) searchDHCP(id netdriver.ID) (*process, error) {
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
 		return nil, d.failed("list", "processes", err)
 	}
 	for _, e := range entries {
 		pid, err := strconv.Atoi(e.Name())
-		if err != nil {
-			continue
-		}
-		if !slices.Contains(cmdlineOf(pid), d.pidArg(id.UUID)) {
+		if err != nil || !slices.Contains(cmdlineOf(pid), d.pidArg(id.UUID)) {
 			continue
 		}
 		p, err := d.openDHCP(id, pid)
@@ -113,14 +130,14 @@ func cmdlineOf(pid int) []string {
 	return strings.Split(strings.TrimSuffix(string(b), "\x00"), "\x00")
 }
 
-// stop ends every dnsmasq of the network, of which p is one, and waits until they have ended. Where the pid file names one it
-// is the only one, because none is started while another one runs.
+// stop ends the network's dnsmasq p and waits until it has ended. Where the pid file names one it is the only one, because none is
+// started while another one runs; one that had to be searched for may not be.
 func (d *Driver) stop(ctx context.Context, id netdriver.ID, p *process) error {
 	err := d.change(ctx, id, "stop", "dnsmasq of "+id.UUID, p.end)
 	if err != nil || !p.searched {
 		return err
 	}
-	other, err := d.findDHCP(id, false)
+	other, err := d.searchDHCP(id)
 	if other == nil || err != nil {
 		return err
 	}

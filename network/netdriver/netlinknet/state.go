@@ -17,11 +17,13 @@ import (
 // Files of a network's folder. Nothing in it outlives what it describes: processes, links and namespaces all end with the
 // machine, and every file is compared with what it should say before it is relied upon. So none is fsynced.
 const (
-	fileID     = "id"          // the mark
-	fileHosts  = "hosts"       // dnsmasq's hosts, as they shall be
-	fileLoaded = "hosts.known" // dnsmasq's hosts, as it surely has read them
-	fileLeases = "leases"      // dnsmasq's
-	filePID    = "dnsmasq.pid" // dnsmasq's
+	fileID     = "id"           // the mark
+	fileHosts  = "hosts"        // dnsmasq's hosts, as they shall be
+	fileLoaded = "hosts.known"  // dnsmasq's hosts, as it surely has read them
+	fileLeases = "leases"       // dnsmasq's
+	filePID    = "dnsmasq.pid"  // dnsmasq's
+	fileLock   = "dnsmasq.lock" // locked while dnsmasq is starting
+	fileNew    = ".new"         // any of them, not whole yet
 )
 
 // dir returns the folder of a network; "" is the folder of those folders.
@@ -44,6 +46,9 @@ func (d *Driver) stateOf(uuid string) (netdriver.ID, bool) {
 func (d *Driver) ensureState(ctx context.Context, id netdriver.ID) error {
 	have, ok := d.stateOf(id.UUID)
 	if ok && have == id {
+		if err := os.Remove(d.path(id.UUID, fileNew)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return d.failed("remove", d.path(id.UUID, fileNew), err)
+		}
 		return nil
 	}
 	if ok {
@@ -59,10 +64,10 @@ func (d *Driver) ensureState(ctx context.Context, id netdriver.ID) error {
 	return d.write(ctx, id, fileID, d.mark(id))
 }
 
-// write makes a file of the network's folder complete in one rename. A leftover of a cut-off attempt is overwritten.
+// write makes a file of the network's folder complete in one rename. ensureState removes what a cut-off attempt left.
 func (d *Driver) write(ctx context.Context, id netdriver.ID, file, content string) error {
 	path := d.path(id.UUID, file)
-	temporary := d.path(id.UUID, "."+file)
+	temporary := d.path(id.UUID, fileNew)
 	if err := os.WriteFile(temporary, []byte(content), 0o644); err != nil { //nolint:gosec // dnsmasq's user reads it
 		return d.failed("write", temporary, err)
 	}

@@ -67,24 +67,6 @@ func (m *Manager) drop(tx *view.Txn, versions []view.Row[version]) {
 	}
 }
 
-// trim drops the oldest versions that are too many.
-func (m *Manager) trim(ctx context.Context, id string) error {
-	return m.View.Retry(ctx, func() error {
-		row, ok := m.rows.Get(id)
-		versions := m.versions.By("artifact", id)
-		surplus := len(versions) - row.Value.MaxVersions
-		if !ok || surplus <= 0 {
-			return nil
-		}
-		tx := view.Txn{Name: "trim artifact versions", Ref: id}
-		tx.Check(m.rows.At(row, id))
-		surplus = min(surplus, perCommit)
-		m.drop(&tx, versions[:surplus])
-		tx.Do(m.Events.Op(ctx, about(id), event.Status, "dropped old versions", map[string]any{"count": surplus}))
-		return m.commit(ctx, tx)
-	})
-}
-
 // sweep removes what is left in the store of artifacts that were deleted long enough ago.
 func (m *Manager) sweep(ctx context.Context) error {
 	for _, row := range m.rows.By("deleted", m.Node) {

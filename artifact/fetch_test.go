@@ -311,6 +311,29 @@ func TestContentThatWasLostIsFetchedAgain(t *testing.T) {
 	})
 }
 
+func TestWhoWaitsIsToldAndAnIdleNodeAsksNothing(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.origin.has(disk(10, 1), yesterday())
+		var told sync.Map
+		w.onChange = func(id string) { told.Store(id, true) }
+		c := w.start(nil).withNamespaces()
+		a, err := c.fetched(imageURL)
+		require.NoError(t, err)
+		_, ok := told.Load(a.ID)
+		require.True(t, ok)
+		versions, err := c.artifacts.Versions(t.Context(), a.ID)
+		require.NoError(t, err)
+		require.Equal(t, a.Versions, versions)
+		synctest.Wait()
+		require.Empty(t, c.artifacts.Busy())
+		before := w.store.Stats()
+		time.Sleep(24 * time.Hour)
+		require.Equal(t, before, w.store.Stats())
+	})
+}
+
 func TestDeletedRecordsGoAfterAWhile(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -115,12 +115,10 @@ func statusError(resp *http.Response, conditional bool) error {
 // connectionError sorts why there is no response. The URL in it is dropped: it may hold a secret.
 func connectionError(err error) error {
 	const op = "fetch image"
-	var known *fault.Error
-	if errors.As(err, &known) {
+	if known, ok := errors.AsType[*fault.Error](err); ok {
 		return known // by the redirect policy
 	}
-	var wrapped *url.Error
-	if errors.As(err, &wrapped) {
+	if wrapped, ok := errors.AsType[*url.Error](err); ok {
 		err = wrapped.Err
 	}
 	var dns *net.DNSError

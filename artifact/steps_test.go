@@ -194,6 +194,7 @@ func TestEveryStepCanFail(t *testing.T) {
 	t.Parallel()
 	for _, at := range moments() {
 		t.Run(at.String(), func(t *testing.T) {
+			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				w := stage(t)
 				p := &trap{at: at}
@@ -214,6 +215,7 @@ func TestTheProcessCanDieAtEveryStep(t *testing.T) {
 	t.Parallel()
 	for _, at := range moments() {
 		t.Run(at.String(), func(t *testing.T) {
+			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				w := stage(t)
 				p := &trap{at: at}

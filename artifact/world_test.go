@@ -43,6 +43,8 @@ type world struct {
 	dir    string
 	hv     *simhv.Driver
 	origin *origin
+
+	onChange func(artifactID string) // of the clouds to come; nil for nobody
 }
 
 // newWorld must be called in a synctest bubble.
@@ -93,6 +95,9 @@ func (w *world) start(h step.Hook, set ...func(*artifact.Deps, *blob.Deps)) *clo
 	c.blobs = blob.New(bd)
 	ad.Blobs = c.blobs
 	c.artifacts = artifact.New(ad)
+	if w.onChange != nil {
+		c.artifacts.OnChange(w.onChange)
+	}
 	var running sync.WaitGroup
 	for _, run := range []func(context.Context){v.Run, c.blobs.Run, c.artifacts.Run} {
 		running.Go(func() { run(ctx) })
@@ -227,7 +232,7 @@ type origin struct {
 func newOrigin(t *testing.T) *origin {
 	t.Helper()
 	o := &origin{conns: make(chan net.Conn)}
-	s := &http.Server{Handler: http.HandlerFunc(o.serve), ErrorLog: nil} //nolint:gosec // no slow client here
+	s := &http.Server{Handler: http.HandlerFunc(o.serve)}
 	done := make(chan struct{})
 	go func() { defer close(done); _ = s.Serve(o) }()
 	t.Cleanup(func() { _ = s.Close(); <-done })

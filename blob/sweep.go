@@ -54,7 +54,10 @@ func (m *Manager) sweepFiles(ctx context.Context) error {
 // is the business of the blob's own pass; the image stays in any case, because guests' disks lie on top of it.
 func (m *Manager) wants(id, path string) bool {
 	row, ok := m.rows.Get(id)
-	if !ok || row.Value.state() == Deleted {
+	if !ok {
+		return m.rows.Unreadable(id) // by this program; a newer one wrote it
+	}
+	if row.Value.state() == Deleted {
 		return false
 	}
 	img := m.cacheImage(row).Path
@@ -73,8 +76,8 @@ func (m *Manager) removeStray(ctx context.Context, id string) error {
 	if err := m.View.Fresh(ctx); err != nil {
 		return err
 	}
-	if _, ok := m.rows.Get(id); ok {
-		return nil // its change woke the loop
+	if _, ok := m.rows.Get(id); ok || m.rows.Unreadable(id) {
+		return nil // its change woke the loop, or it is a newer program's business
 	}
 	return m.removeFiles(ctx, id)
 }

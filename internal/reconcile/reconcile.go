@@ -46,7 +46,10 @@ const (
 	firstPause = 100 * time.Millisecond
 	lastPause  = 10 * time.Second
 
+	// After a lost race there is nothing to wait for but the view. Races lost for longer than suspicious are no accident:
+	// another process speaks for the same node, or the store contradicts the view.
 	afterConflict = 5 * time.Millisecond
+	suspicious    = time.Second
 )
 
 type object struct {
@@ -54,6 +57,7 @@ type object struct {
 	again    bool // woken while running
 	cancel   context.CancelFunc
 	failures int
+	races    int         // lost one after the other
 	timer    *time.Timer // a retry to come
 }
 
@@ -114,13 +118,17 @@ func (l *Loop) finish(ctx context.Context, id string, o *object, again time.Dura
 	}
 	switch {
 	case store.FailedChecks(err) != nil:
-		again = afterConflict // somebody else was faster; what they wrote is about to be seen
+		o.races++
+		again = min(afterConflict<<min(o.races-1, 20), lastPause) // what the faster one wrote is about to be seen
+		if again >= suspicious {
+			l.Log.WarnContext(ctx, l.Name+": changed by somebody else every time, trying again", slog.String("id", id), slog.Duration("in", again), slog.Any("error", err))
+		}
 	case err != nil && ctx.Err() == nil:
 		o.failures++
 		again = pause(o.failures)
 		l.Log.WarnContext(ctx, l.Name+": trying again", slog.String("id", id), slog.Duration("in", again), slog.Any("error", err))
 	case err == nil:
-		o.failures = 0
+		o.failures, o.races = 0, 0
 	}
 	switch {
 	case o.again:

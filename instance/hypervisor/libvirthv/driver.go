@@ -9,7 +9,6 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
-	"slices"
 	"sync/atomic"
 	"time"
 
@@ -178,35 +177,6 @@ func (d *Driver) removeLogs(id string) error {
 // logDir is where libvirt's qemu driver keeps the logs of system domains.
 const logDir = "/var/log/libvirt/qemu"
 
-// List implements hypervisor.Driver. One call to libvirt answers it, but for domains not seen before.
-func (d *Driver) List(ctx context.Context) ([]hypervisor.Status, error) {
-	found := make(chan []hypervisor.Status, 1)
-	err := d.call(ctx, "libvirthv.List", "", func(c *libvirt.Connect) error {
-		stats, err := c.GetAllDomainStats(nil, libvirt.DOMAIN_STATS_STATE, 0)
-		if err != nil {
-			return err
-		}
-		all := make([]hypervisor.Status, 0, len(stats))
-		for _, s := range stats {
-			id, is, e := d.own.known(s.Domain)
-			if e != nil && !hasCode(e, libvirt.ERR_NO_DOMAIN) && err == nil {
-				err = e
-			}
-			if is && s.State != nil {
-				all = append(all, hypervisor.Status{ID: id, Power: powerOf(s.State.State, s.State.Reason)})
-			}
-			d.free(s.Domain)
-		}
-		slices.SortFunc(all, func(a, b hypervisor.Status) int { return cmp.Compare(a.ID, b.ID) })
-		found <- all
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	return <-found, nil
-}
-
 // Watch implements hypervisor.Driver.
 func (d *Driver) Watch(ctx context.Context) iter.Seq2[hypervisor.Event, error] {
 	return d.feed.Watch(ctx)
@@ -236,21 +206,4 @@ func (d *Driver) free(ld *libvirt.Domain) {
 	if err := ld.Free(); err != nil {
 		d.o.Logger.Debug("freeing a domain", "error", err)
 	}
-}
-
-// powerOf says what a state of libvirt means. A guest whose QEMU died is off for libvirt; the reason tells.
-func powerOf(s libvirt.DomainState, reason int) hypervisor.Power {
-	switch s {
-	case libvirt.DOMAIN_PAUSED, libvirt.DOMAIN_PMSUSPENDED:
-		return hypervisor.PowerPaused
-	case libvirt.DOMAIN_CRASHED:
-		return hypervisor.PowerCrashed
-	case libvirt.DOMAIN_SHUTOFF:
-		if libvirt.DomainShutoffReason(reason) == libvirt.DOMAIN_SHUTOFF_CRASHED {
-			return hypervisor.PowerCrashed
-		}
-		return hypervisor.PowerOff
-	case libvirt.DOMAIN_NOSTATE, libvirt.DOMAIN_RUNNING, libvirt.DOMAIN_BLOCKED, libvirt.DOMAIN_SHUTDOWN:
-	}
-	return hypervisor.PowerOn
 }

@@ -11,7 +11,8 @@ import (
 	"github.com/shakenfist/shakenfist/network/netdriver"
 )
 
-// TestDriver checks that the drivers of the labs that open returns keep the contract. Each check gets a lab of its own.
+// TestDriver checks that the drivers of the labs that open returns keep the contract. Each check gets a lab
+// of its own, and runs beside the others.
 func TestDriver(t *testing.T, open func(t *testing.T) Lab) {
 	for _, c := range []struct {
 		promise string
@@ -37,7 +38,10 @@ func TestDriver(t *testing.T, open func(t *testing.T) Lab) {
 		{"traffic continues while a new driver takes over", takesOver},
 		{"calls at the same time do not disturb each other", concurrent},
 	} {
-		t.Run(c.promise, func(t *testing.T) { c.check(newWorld(t, open(t))) })
+		t.Run(c.promise, func(t *testing.T) {
+			t.Parallel()
+			c.check(newWorld(t, open(t)))
+		})
 	}
 }
 

@@ -51,6 +51,7 @@ func (m *machine) clear(t testing.TB) {
 // TestACallCutOffAtAnyStep cuts calls off before and after each of their steps. A new driver must be able to finish
 // the call, and, from the list alone, to remove everything.
 func TestACallCutOffAtAnyStep(t *testing.T) {
+	t.Parallel()
 	m := newHost(t)
 	m.ensure(t, joined(1, 2))
 	m.remove(t, joined(1, 2))
@@ -135,6 +136,7 @@ func TestACallCutOffAtAnyStep(t *testing.T) {
 
 // TestADaemonKilledAtAnyMoment kills the process at random moments, between steps too.
 func TestADaemonKilledAtAnyMoment(t *testing.T) {
+	t.Parallel()
 	m := newHost(t)
 	n := joined(1, 2)
 	m.ensure(t, n)

@@ -82,6 +82,7 @@ func (m *machine) lease(t testing.TB, n netdriver.Network, guest int) bool {
 }
 
 func TestRemoveLeavesNothingOnTheWholeHost(t *testing.T) {
+	t.Parallel()
 	m := newHost(t)
 	m.ensure(t, joined(1, 2)) // the first namespace makes /run/netns a mount, for good, as iproute2 does
 	m.remove(t, joined(1, 2))
@@ -106,6 +107,7 @@ func TestRemoveLeavesNothingOnTheWholeHost(t *testing.T) {
 }
 
 func TestANodeWithoutADefaultRouteIsAlone(t *testing.T) {
+	t.Parallel()
 	m := newMachine(t, pretendhost.Options{}, "")
 	info, err := m.driver().Info(t.Context())
 	if err != nil || info != (netdriver.Info{MTU: 1450}) {
@@ -128,6 +130,7 @@ func TestANodeWithoutADefaultRouteIsAlone(t *testing.T) {
 }
 
 func TestTheMeshIsTheDefaultRoutesInterface(t *testing.T) {
+	t.Parallel()
 	m := newMachine(t, pretendhost.Options{Address: netip.MustParsePrefix("10.90.0.1/24")}, "lo")
 	m.ip(t, "route", "add", "default", "via", "10.90.0.254")
 	m.settings.MeshNIC = ""
@@ -139,6 +142,7 @@ func TestTheMeshIsTheDefaultRoutesInterface(t *testing.T) {
 }
 
 func TestTheMeshFollowsItsInterface(t *testing.T) {
+	t.Parallel()
 	m := newHost(t)
 	n := joined(1)
 	m.ensure(t, n)
@@ -162,6 +166,7 @@ func TestTheMeshFollowsItsInterface(t *testing.T) {
 }
 
 func TestWhatHasOurNameWithoutOurMarkIsAConflict(t *testing.T) {
+	t.Parallel()
 	m := newHost(t)
 	n := joined(1, 2)
 	m.ensure(t, n)
@@ -207,6 +212,7 @@ func TestWhatHasOurNameWithoutOurMarkIsAConflict(t *testing.T) {
 }
 
 func TestAnotherCloudOnTheSameMachineIsNotSeen(t *testing.T) {
+	t.Parallel()
 	m := newHost(t)
 	m.ensure(t, joined(1, 2))
 	before := m.inventory(t)
@@ -225,6 +231,7 @@ func TestAnotherCloudOnTheSameMachineIsNotSeen(t *testing.T) {
 }
 
 func TestOpenSaysWhatIsMissing(t *testing.T) {
+	t.Parallel()
 	m := newHost(t)
 	closed := filepath.Join(m.Dir, "closed")
 	if err := os.Mkdir(closed, 0o700); err != nil {
@@ -248,6 +255,7 @@ func TestOpenSaysWhatIsMissing(t *testing.T) {
 }
 
 func TestAMissingDNSMasqIsNamed(t *testing.T) {
+	t.Parallel()
 	m := newHost(t)
 	m.settings.DNSMasq = "/nonexistent/dnsmasq"
 	m.open(t)
@@ -264,6 +272,7 @@ func TestAMissingDNSMasqIsNamed(t *testing.T) {
 
 // TestMoreNetworksThanInotifyInstances has more DHCP servers than a user may have inotify instances on most machines.
 func TestMoreNetworksThanInotifyInstances(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("takes seconds; run without -short")
 	}

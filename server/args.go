@@ -135,13 +135,21 @@ func (a arg) value(within string, v any) (any, error) {
 	case argAny, argIgnored:
 	}
 	if !ok {
-		return nil, invalid("%s%s is not %s", prefix(within), a.name, article[a.kind])
+		return nil, invalid("%s%s is not %s", prefix(within), a.name, a.kind.article())
 	}
 	return v, nil
 }
 
 // article is how errors speak of a kind.
-var article = map[argKind]string{argText: "a string", argList: "a list", argObject: "an object"}
+func (k argKind) article() string {
+	if k == argList {
+		return "a list"
+	}
+	if k == argObject {
+		return "an object"
+	}
+	return "a " + string(k)
+}
 
 // truthy judges a value that should be a boolean as clients in scripting languages would.
 func truthy(v any) bool {

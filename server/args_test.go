@@ -70,7 +70,7 @@ func TestBadArgumentsAreNamed(t *testing.T) {
 		{"a list is no object", `[]`, "not an object"},
 		{"a string is no object", `"a"`, "not an object"},
 		{"null is no object", `null`, "not an object"},
-		{"an unknown argument", `{"nmae": "web1"}`, `"nmae"`},
+		{"an unknown argument", `{"nom": "web1"}`, `"nom"`},
 		{"a number for a string", `{"text": 1}`, "text is not a string"},
 		{"a word for a number", `{"count": "many"}`, "count is not an integer"},
 		{"a fraction for a whole number", `{"count": 1.5}`, "count is not an integer"},
@@ -104,7 +104,7 @@ func TestBracketsInStringsAreNotDepth(t *testing.T) {
 func TestMissingArgumentsAreNamed(t *testing.T) {
 	t.Parallel()
 	for _, body := range []string{`{}`, `{"key": null}`, `{"key": ""}`} {
-		if _, err := decodeRequest(body, "", []arg{keyArg}); fault.Text(err) != "no key specified" {
+		if _, err := decodeRequest(body, "", secretArgs); fault.Text(err) != "no key specified" {
 			t.Errorf("%s: got %v", body, err)
 		}
 	}

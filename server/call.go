@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/shakenfist/shakenfist/api"
 	"github.com/shakenfist/shakenfist/fault"
 	"github.com/shakenfist/shakenfist/namespace"
 )
@@ -44,8 +43,8 @@ func (c *call) mustBeIn(kind, owner string) error {
 	return nil
 }
 
-// namespaceArg is what routes on one instance or network take: a check that it is where the caller believes.
-var namespaceArg = arg{name: "namespace", kind: argText, empty: true, doc: "the object must be in this namespace"}
+// namespaceArgs are what routes on one instance or network take: a check that it is where the caller believes.
+var namespaceArgs = []arg{{name: "namespace", kind: argText, empty: true, doc: "the object must be in this namespace"}}
 
 // oldGoClient reports whether the caller is the Go client of the years before this API. It names no User-Agent, so it has
 // the default one, and it can't read some bodies as they are now.
@@ -59,13 +58,4 @@ func optional(text string) *string {
 		return nil
 	}
 	return &text
-}
-
-// texts are the words of a list, as views show it.
-func texts[T ~string](list []T) api.List[string] {
-	out := make(api.List[string], len(list))
-	for i, t := range list {
-		out[i] = string(t)
-	}
-	return out
 }

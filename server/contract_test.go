@@ -48,7 +48,7 @@ func (l *lab) namespaceStory() {
 func (l *lab) networkStory() string {
 	l.t.Helper()
 	l.golden("network-list-empty", http.MethodGet, "/networks", "demo", nil)
-	a := l.goldenIntent("network-create", http.MethodPost, "/networks", "demo",
+	a := l.goldenIntent("network-create", http.MethodPost, "/networks",
 		map[string]any{"name": "lan", "netblock": "10.0.0.0/29", "provide_nat": false, "namespace": nil})
 	var n api.Network
 	if err := json.Unmarshal(a.body, &n); err != nil {
@@ -65,7 +65,7 @@ func (l *lab) networkStory() string {
 
 func (l *lab) instanceStory(net string) {
 	l.t.Helper()
-	a := l.goldenIntent("instance-create", http.MethodPost, "/instances", "demo", map[string]any{
+	a := l.goldenIntent("instance-create", http.MethodPost, "/instances", map[string]any{
 		"name": "web1", "cpus": 2, "memory": "256", "ssh_key": "ssh-ed25519 AAAA", "user_data": "I2Nsb3VkLWNvbmZpZw==",
 		"disk":    []any{map[string]any{"size": "2", "base": "", "bus": nil, "type": ""}, map[string]any{"size": 1, "bus": "sata"}},
 		"network": []any{map[string]any{"network_uuid": "lan", "address": "10.0.0.3"}},
@@ -96,14 +96,14 @@ func (l *lab) instanceStory(net string) {
 	if a := l.send(http.MethodGet, "/instances/web1/consoledata?length=4", "demo", nil); len(a.body) != 4 {
 		l.t.Errorf("4 bytes of the console are %q", a.body)
 	}
-	l.goldenIntent("instance-delete", http.MethodDelete, "/instances/web1", "demo", map[string]any{"namespace": nil})
+	l.goldenIntent("instance-delete", http.MethodDelete, "/instances/web1", map[string]any{"namespace": nil})
 	l.waitInstance(i.UUID, instance.Deleted)
 	l.golden("instance-show-deleted", http.MethodGet, "/instances/"+i.UUID, "demo", nil)
 	l.golden("instance-list-empty", http.MethodGet, "/instances", "demo", nil)
 	if all := get[[]api.Instance](l, http.MethodGet, "/instances?all=true", "demo", nil); len(all) != 1 {
 		l.t.Errorf("%d instances are listed with all", len(all))
 	}
-	l.goldenIntent("network-delete", http.MethodDelete, "/networks/lan", "demo", nil)
+	l.goldenIntent("network-delete", http.MethodDelete, "/networks/lan", nil)
 	l.waitNetwork(net, network.Deleted)
 	l.golden("network-show-deleted", http.MethodGet, "/networks/"+net, "demo", nil)
 	l.golden("network-delete-again", http.MethodDelete, "/networks/"+net, "demo", nil)
@@ -121,7 +121,7 @@ func (l *lab) interfaceOf(id string) string {
 func (l *lab) imageStory() {
 	l.t.Helper()
 	l.golden("artifact-list-empty", http.MethodGet, "/artifacts", "demo", nil)
-	a := l.goldenIntent("artifact-create", http.MethodPost, "/artifacts", "demo",
+	a := l.goldenIntent("artifact-create", http.MethodPost, "/artifacts",
 		map[string]any{"url": l.images + "/disk.qcow2", "shared": false, "namespace": nil})
 	var made api.Artifact
 	if err := json.Unmarshal(a.body, &made); err != nil {
@@ -137,7 +137,7 @@ func (l *lab) imageStory() {
 	l.golden("blob-show", http.MethodGet, "/blobs/"+shown.BlobUUID, "other", nil)
 	l.golden("blob-list", http.MethodGet, "/blobs", "system", map[string]any{"node": nil})
 	l.golden("blob-list-elsewhere", http.MethodGet, "/blobs?node=node-2", "system", nil)
-	l.goldenIntent("artifact-delete", http.MethodDelete, "/artifacts/disk.qcow2", "demo", nil)
+	l.goldenIntent("artifact-delete", http.MethodDelete, "/artifacts/disk.qcow2", nil)
 	l.golden("artifact-delete-again", http.MethodDelete, "/artifacts/"+made.UUID, "demo", nil)
 }
 

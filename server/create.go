@@ -113,7 +113,8 @@ func networkRequests(list []any) ([]network.Request, error) {
 		}
 		r := network.Request{Network: a.text("network_uuid"), MAC: a.text("macaddress"), Model: a.text("model")}
 		// Here null differs from absent: it asks for an interface without address.
-		address, given := entry.(map[string]any)["address"]
+		object, _ := entry.(map[string]any)
+		address, given := object["address"]
 		text, isText := address.(string)
 		switch {
 		case given && address == nil, strings.EqualFold(text, "none"):

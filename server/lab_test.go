@@ -31,7 +31,7 @@ import (
 	"github.com/shakenfist/shakenfist/store/memstore"
 )
 
-var update = flag.Bool("update", false, "rewrite the golden files")
+var update = flag.Bool("update", false, "rewrite the golden files") //nolint:gochecknoglobals // a flag
 
 // lab is a simulated cloud behind the API, with the namespaces system, demo and other, whose keys have their names.
 type lab struct {
@@ -290,12 +290,12 @@ func (l *lab) golden(name, method, path, as string, body any) answer {
 	return a
 }
 
-// goldenIntent is golden for a request whose effect begins before its answer is written: the loops wait for the answer.
-func (l *lab) goldenIntent(name, method, path, as string, body any) answer {
+// goldenIntent is golden for a request of demo whose effect begins before its answer is written: the loops wait for the answer.
+func (l *lab) goldenIntent(name, method, path string, body any) answer {
 	l.t.Helper()
 	l.loops.Lock()
 	defer l.loops.Unlock()
-	return l.golden(name, method, path, as, body)
+	return l.golden(name, method, path, "demo", body)
 }
 
 // waitInstance and waitNetwork wait in the process, not over HTTP.
@@ -322,14 +322,15 @@ func (l *lab) makeNetwork(as, name string) string {
 	return n.UUID
 }
 
-// makeInstance makes an instance with a blank disk and returns its UUID once it runs.
-func (l *lab) makeInstance(as, name string, networks ...map[string]any) string {
+// makeInstance makes an instance web1 with a blank disk and returns its UUID once it runs.
+func (l *lab) makeInstance(as string, networks ...map[string]any) string {
 	l.t.Helper()
-	i := get[api.Instance](l, http.MethodPost, "/instances", as, blankInstance(name, networks...))
+	i := get[api.Instance](l, http.MethodPost, "/instances", as, blankInstance(networks...))
 	l.waitInstance(i.UUID, instance.Created)
 	return i.UUID
 }
 
-func blankInstance(name string, networks ...map[string]any) map[string]any {
-	return map[string]any{"name": name, "cpus": 1, "memory": 128, "disk": []any{map[string]any{"size": 1}}, "network": networks}
+// blankInstance asks for an instance web1 with a blank disk.
+func blankInstance(networks ...map[string]any) map[string]any {
+	return map[string]any{"name": "web1", "cpus": 1, "memory": 128, "disk": []any{map[string]any{"size": 1}}, "network": networks}
 }

@@ -39,9 +39,9 @@ func newMetrics(cloud *shakenfist.Cloud, s store.Counter, release string) *metri
 	})
 	build.Set(1)
 	m.registry.MustRegister(m.requests, build, collectors.NewGoCollector(),
-		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), cloudCollector{cloud})
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), newCloudCollector(cloud))
 	if s != nil {
-		m.registry.MustRegister(storeCollector{s})
+		m.registry.MustRegister(newStoreCollector(s))
 	}
 	return m
 }
@@ -84,40 +84,55 @@ func (s *server) showMetrics(*call) (any, error) {
 }
 
 // storeCollector shows what the state store was asked to do.
-type storeCollector struct{ store.Counter }
+type storeCollector struct {
+	store      store.Counter
+	operations *prometheus.Desc
+}
 
-var storeOperations = prometheus.NewDesc("shakenfist_store_operations_total",
-	"What the state store was asked to do since the process began.", []string{"operation"}, nil)
+func newStoreCollector(s store.Counter) storeCollector {
+	return storeCollector{s, prometheus.NewDesc("shakenfist_store_operations_total",
+		"What the state store was asked to do since the process began.", []string{"operation"}, nil)}
+}
 
 // Describe implements prometheus.Collector.
-func (storeCollector) Describe(descs chan<- *prometheus.Desc) { descs <- storeOperations }
+func (c storeCollector) Describe(descs chan<- *prometheus.Desc) { descs <- c.operations }
 
 // Collect implements prometheus.Collector.
 func (c storeCollector) Collect(out chan<- prometheus.Metric) {
-	s := c.Stats()
+	s := c.store.Stats()
 	for name, n := range map[string]uint64{
 		"get": s.Gets, "list": s.Lists, "commit": s.Commits, "conflict": s.Conflicts,
 		"watch_event": s.WatchEvents, "lease_renewal": s.LeaseRenewals,
 	} {
-		out <- prometheus.MustNewConstMetric(storeOperations, prometheus.CounterValue, float64(n), name)
+		out <- prometheus.MustNewConstMetric(c.operations, prometheus.CounterValue, float64(n), name)
 	}
 }
 
 // cloudCollector shows what the cloud holds and has room for. It reads memory only.
-type cloudCollector struct{ cloud *shakenfist.Cloud }
+type cloudCollector struct {
+	cloud                                *shakenfist.Cloud
+	instances                            *prometheus.Desc // by state
+	up, cpus, memory, diskSize, diskFree *prometheus.Desc // by node
+}
 
-var (
-	instancesDesc = prometheus.NewDesc("shakenfist_instances", "Instances by state.", []string{"state"}, nil)
-	nodeUp        = prometheus.NewDesc("shakenfist_node_up", "Whether the node takes part: 1 in state created, 0 in any other.", []string{"node"}, nil)
-	nodeCPUs      = prometheus.NewDesc("shakenfist_node_cpus", "Threads of the node.", []string{"node"}, nil)
-	nodeMemory    = prometheus.NewDesc("shakenfist_node_memory_bytes", "Memory of the node.", []string{"node"}, nil)
-	nodeDisk      = prometheus.NewDesc("shakenfist_node_disk_bytes", "Size of the file system with the node's files.", []string{"node"}, nil)
-	nodeDiskFree  = prometheus.NewDesc("shakenfist_node_disk_free_bytes", "Free space there.", []string{"node"}, nil)
-)
+func newCloudCollector(cloud *shakenfist.Cloud) cloudCollector {
+	gauge := func(name, help, label string) *prometheus.Desc {
+		return prometheus.NewDesc("shakenfist_"+name, help, []string{label}, nil)
+	}
+	return cloudCollector{
+		cloud:     cloud,
+		instances: gauge("instances", "Instances by state.", "state"),
+		up:        gauge("node_up", "Whether the node takes part: 1 in state created, 0 in any other.", "node"),
+		cpus:      gauge("node_cpus", "Threads of the node.", "node"),
+		memory:    gauge("node_memory_bytes", "Memory of the node.", "node"),
+		diskSize:  gauge("node_disk_bytes", "Size of the file system with the node's files.", "node"),
+		diskFree:  gauge("node_disk_free_bytes", "Free space there.", "node"),
+	}
+}
 
 // Describe implements prometheus.Collector.
-func (cloudCollector) Describe(descs chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{instancesDesc, nodeUp, nodeCPUs, nodeMemory, nodeDisk, nodeDiskFree} {
+func (c cloudCollector) Describe(descs chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{c.instances, c.up, c.cpus, c.memory, c.diskSize, c.diskFree} {
 		descs <- d
 	}
 }
@@ -128,17 +143,17 @@ func (c cloudCollector) Collect(out chan<- prometheus.Metric) {
 		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, label)
 	}
 	for state, n := range c.cloud.Instances.Count() {
-		gauge(instancesDesc, float64(n), string(state))
+		gauge(c.instances, float64(n), string(state))
 	}
 	for _, n := range c.cloud.Nodes.List(context.Background()) {
 		up := 0.0
 		if n.State == node.Created {
 			up = 1
 		}
-		gauge(nodeUp, up, n.Name)
-		gauge(nodeCPUs, float64(n.CPUs), n.Name)
-		gauge(nodeMemory, float64(n.MemoryMiB)*(1<<20), n.Name)
-		gauge(nodeDisk, float64(n.DiskTotal), n.Name)
-		gauge(nodeDiskFree, float64(n.DiskFree), n.Name)
+		gauge(c.up, up, n.Name)
+		gauge(c.cpus, float64(n.CPUs), n.Name)
+		gauge(c.memory, float64(n.MemoryMiB)*(1<<20), n.Name)
+		gauge(c.diskSize, float64(n.DiskTotal), n.Name)
+		gauge(c.diskFree, float64(n.DiskFree), n.Name)
 	}
 }

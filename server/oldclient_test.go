@@ -124,7 +124,7 @@ func TestSideChannelsTellAbsentFromNone(t *testing.T) {
 func TestNamesAreLookedUpInOneNamespaceIfTheCallerSays(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
-	mine, theirs := l.makeInstance("demo", "web1"), l.makeInstance("other", "web1")
+	mine, theirs := l.makeInstance("demo"), l.makeInstance("other")
 	l.wantError(l.send(http.MethodGet, "/instances/web1", "system", nil), 400, `multiple instances have the name "web1"`)
 	for namespace, id := range map[string]string{"demo": mine, "other": theirs} {
 		if vm := get[api.Instance](l, http.MethodGet, "/instances/web1", "system", map[string]any{"namespace": namespace}); vm.UUID != id {
@@ -141,7 +141,7 @@ func TestNamesAreLookedUpInOneNamespaceIfTheCallerSays(t *testing.T) {
 func TestBodiesMayRepeatThePath(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
-	vm := l.makeInstance("demo", "web1")
+	vm := l.makeInstance("demo")
 	got := get[api.Instance](l, http.MethodGet, "/instances/web1", "demo", map[string]any{"instance_ref": "other", "instance_uuid": nil})
 	if got.UUID != vm {
 		t.Errorf("the body won over the path: %s", got.UUID)

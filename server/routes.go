@@ -32,9 +32,11 @@ type route struct {
 
 // Arguments that several routes share.
 var (
-	keyNameArg = arg{name: "key_name", kind: argText, must: true, missing: "no key name specified", doc: "name of the key"}
-	keyArg     = arg{name: "key", kind: argText, must: true, missing: "no key specified", doc: "the secret"}
-	nodeArg    = arg{name: "node", kind: argText, empty: true, doc: "only what is on this node; absent: everything"}
+	secretArgs = []arg{{name: "key", kind: argText, must: true, missing: "no key specified", doc: "the secret"}}
+	keyArgs    = []arg{
+		{name: "key_name", kind: argText, must: true, missing: "no key name specified", doc: "name of the key"}, secretArgs[0],
+	}
+	nodeArgs = []arg{{name: "node", kind: argText, empty: true, doc: "only what is on this node; absent: everything"}}
 )
 
 // routes is the API.
@@ -66,9 +68,9 @@ func (s *server) authRoutes() []route {
 		{method: http.MethodGet, pattern: api.PathNamespace, who: trusted, handle: s.onNamespace(s.showNamespace)},
 		{method: http.MethodDelete, pattern: api.PathNamespace, who: admin, handle: s.deleteNamespace},
 		{method: http.MethodGet, pattern: api.PathNamespaceKeys, who: trusted, handle: s.onNamespace(s.listKeys)},
-		{method: http.MethodPost, pattern: api.PathNamespaceKeys, who: trusted, handle: s.onNamespace(s.addKey), args: []arg{keyNameArg, keyArg}},
-		{method: http.MethodPut, pattern: api.PathNamespaceKeys, who: trusted, handle: s.onNamespace(s.updateKey), args: []arg{keyNameArg, keyArg}},
-		{method: http.MethodPut, pattern: api.PathNamespaceKey, who: trusted, handle: s.onNamespace(s.updateKeyInPath), args: []arg{keyArg}},
+		{method: http.MethodPost, pattern: api.PathNamespaceKeys, who: trusted, handle: s.onNamespace(s.addKey), args: keyArgs},
+		{method: http.MethodPut, pattern: api.PathNamespaceKeys, who: trusted, handle: s.onNamespace(s.updateKey), args: keyArgs},
+		{method: http.MethodPut, pattern: api.PathNamespaceKey, who: trusted, handle: s.onNamespace(s.updateKeyInPath), args: secretArgs},
 		{method: http.MethodDelete, pattern: api.PathNamespaceKey, who: trusted, handle: s.onNamespace(s.deleteKey)},
 	}
 }
@@ -77,8 +79,8 @@ func (s *server) instanceRoutes() []route {
 	return []route{
 		{method: http.MethodGet, pattern: api.PathInstances, who: anybody, handle: s.listInstances, args: listArgs},
 		{method: http.MethodPost, pattern: api.PathInstances, who: anybody, handle: s.createInstance, args: createInstanceArgs},
-		{method: http.MethodGet, pattern: api.PathInstance, who: owner, handle: s.onInstance(s.showInstance), args: []arg{namespaceArg}},
-		{method: http.MethodDelete, pattern: api.PathInstance, who: owner, handle: s.onInstance(s.deleteInstance), args: []arg{namespaceArg}},
+		{method: http.MethodGet, pattern: api.PathInstance, who: owner, handle: s.onInstance(s.showInstance), args: namespaceArgs},
+		{method: http.MethodDelete, pattern: api.PathInstance, who: owner, handle: s.onInstance(s.deleteInstance), args: namespaceArgs},
 		{method: http.MethodGet, pattern: api.PathInstanceEvents, who: owner, handle: s.onInstance(s.instanceEvents), args: eventArgs},
 		{method: http.MethodGet, pattern: api.PathInstanceInterfaces, who: owner, handle: s.onInstance(s.instanceInterfaces)},
 		{method: http.MethodGet, pattern: api.PathInstanceConsole, who: owner, handle: s.onInstance(s.instanceConsole), args: []arg{
@@ -94,8 +96,8 @@ func (s *server) networkRoutes() []route {
 	return []route{
 		{method: http.MethodGet, pattern: api.PathNetworks, who: anybody, handle: s.listNetworks, args: listArgs},
 		{method: http.MethodPost, pattern: api.PathNetworks, who: anybody, handle: s.createNetwork, args: createNetworkArgs},
-		{method: http.MethodGet, pattern: api.PathNetwork, who: owner, handle: s.onNetwork(s.showNetwork), args: []arg{namespaceArg}},
-		{method: http.MethodDelete, pattern: api.PathNetwork, who: owner, handle: s.onNetwork(s.deleteNetwork), args: []arg{namespaceArg}},
+		{method: http.MethodGet, pattern: api.PathNetwork, who: owner, handle: s.onNetwork(s.showNetwork), args: namespaceArgs},
+		{method: http.MethodDelete, pattern: api.PathNetwork, who: owner, handle: s.onNetwork(s.deleteNetwork), args: namespaceArgs},
 		{method: http.MethodGet, pattern: api.PathNetworkEvents, who: owner, handle: s.onNetwork(s.networkEvents), args: eventArgs},
 		{method: http.MethodGet, pattern: api.PathNetworkInterfaces, who: owner, handle: s.onNetwork(s.networkInterfaces)},
 		{method: http.MethodGet, pattern: api.PathNetworkAddresses, who: owner, handle: s.onNetwork(s.networkAddresses)},
@@ -112,7 +114,7 @@ func (s *server) nodeRoutes() []route {
 
 func (s *server) imageRoutes() []route {
 	return []route{
-		{method: http.MethodGet, pattern: api.PathArtifacts, who: anybody, handle: s.listArtifacts, args: []arg{nodeArg}},
+		{method: http.MethodGet, pattern: api.PathArtifacts, who: anybody, handle: s.listArtifacts, args: nodeArgs},
 		{method: http.MethodPost, pattern: api.PathArtifacts, who: anybody, handle: s.cacheArtifact, args: []arg{
 			{name: "url", kind: argText, must: true, doc: "of the image, http or https, or a shorthand such as debian:12"},
 			{name: "shared", kind: argBool, doc: "for every namespace; only system can say so; absent: false"},
@@ -122,7 +124,7 @@ func (s *server) imageRoutes() []route {
 		{method: http.MethodDelete, pattern: api.PathArtifact, who: trusted, handle: s.onOwnedArtifact(s.deleteArtifact)},
 		{method: http.MethodGet, pattern: api.PathArtifactEvents, who: trusted, handle: s.onArtifact(s.artifactEvents), args: eventArgs},
 		{method: http.MethodGet, pattern: api.PathArtifactVersions, who: trusted, handle: s.onArtifact(s.artifactVersions)},
-		{method: http.MethodGet, pattern: api.PathBlobs, who: admin, handle: s.listBlobs, args: []arg{nodeArg}},
+		{method: http.MethodGet, pattern: api.PathBlobs, who: admin, handle: s.listBlobs, args: nodeArgs},
 		{method: http.MethodGet, pattern: api.PathBlob, who: anybody, handle: s.showBlob},
 	}
 }

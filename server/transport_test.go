@@ -101,7 +101,7 @@ func TestHandlerThatPanicsEndsNothing(t *testing.T) {
 func TestMetricsTellWhatHappensAndOfWhomNothing(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
-	l.makeInstance("demo", "web1")
+	l.makeInstance("demo")
 	l.send(http.MethodGet, "/instances/web1", "demo", nil)
 	l.send("BREW", "/instances/web1", "demo", nil)
 	l.send(http.MethodGet, "/no/such/path", "demo", nil)
@@ -136,7 +136,7 @@ func TestBodiesOfAnyLengthAreBounded(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
 	data := strings.Repeat("QUFB", (256<<10)/3) // nearly 256 KiB of user data
-	body := blankInstance("web1")
+	body := blankInstance()
 	body["user_data"] = data
 	if a := l.send(http.MethodPost, "/instances", "demo", body); a.status != http.StatusOK {
 		t.Errorf("the largest user data: %d %.200s", a.status, a.body)

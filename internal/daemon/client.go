@@ -36,14 +36,15 @@ func bootstrap(ctx context.Context, log *slog.Logger, m *namespace.Manager, dir,
 	if err != nil {
 		return err
 	}
-	switch _, err := m.Login(ctx, file.Namespace, file.Key); {
-	case err == nil && file.APIURL == apiURL:
+	works, err := opens(ctx, m, file)
+	switch {
+	case err != nil:
+		return err
+	case works && file.APIURL == apiURL:
 		return nil
-	case err == nil:
+	case works:
 		file.APIURL = apiURL
 		return writeClientFile(ctx, path, file)
-	case fault.KindOf(err) != fault.Unauthorized && fault.KindOf(err) != fault.NotFound:
-		return err
 	}
 	file = clientFile{APIURL: apiURL, Namespace: namespace.System, Key: rand.Text()}
 	if err := m.SetKey(ctx, namespace.System, keyName, file.Key, false); err != nil {
@@ -52,6 +53,18 @@ func bootstrap(ctx context.Context, log *slog.Logger, m *namespace.Manager, dir,
 	log.InfoContext(ctx, "made a key for this machine's operator", slog.String("namespace", file.Namespace),
 		slog.String("key_name", keyName), slog.String("file", path))
 	return writeClientFile(ctx, path, file)
+}
+
+// opens reports whether the file's key is one of its namespace.
+func opens(ctx context.Context, m *namespace.Manager, f clientFile) (bool, error) {
+	if f.Key == "" {
+		return false, nil
+	}
+	_, err := m.Login(ctx, f.Namespace, f.Key)
+	if errors.Is(err, fault.Unauthorized) || errors.Is(err, fault.NotFound) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // readClientFile returns the zero value for a file that is not there or that makes no sense: it is made anew.

@@ -3,9 +3,11 @@ package daemon
 import (
 	"errors"
 	"fmt"
+	"math"
 	"net/netip"
 	"os"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -102,11 +104,10 @@ func readable(err error) []error {
 	}
 	var list []error
 	for _, e := range all.Errors {
-		var p env.ParseError
-		if errors.As(e, &p) {
+		if p, ok := errors.AsType[env.ParseError](e); ok {
 			field, _ := reflect.TypeFor[config]().FieldByName(p.Name)
 			name, _, _ := strings.Cut(field.Tag.Get("env"), ",")
-			e = fmt.Errorf("%s%s: %w; it must be %s", keyPrefix, name, unwrapped(p.Err), kinds[p.Type.Kind()])
+			e = fmt.Errorf("%s%s: %w; it must be %s", keyPrefix, name, unwrapped(p.Err), kinds[p.Type.String()])
 		}
 		list = append(list, e)
 	}
@@ -121,60 +122,71 @@ func unwrapped(err error) error {
 	return err
 }
 
-var kinds = map[reflect.Kind]string{
-	reflect.Int: "a whole number", reflect.Bool: "true or false", reflect.Float64: "a number", reflect.String: "text",
-}
+// kinds are what values of a Go type are for somebody who writes a configuration.
+var kinds = map[string]string{"int": "a whole number", "bool": "true or false", "float64": "a number"}
 
 // check says which values make no sense. A value that could not even be read is not looked at again.
 func (c *config) check(unread []error) []error {
 	var wrong []error
-	refuse := func(name, format string, args ...any) {
-		key := keyPrefix + name
+	for _, p := range slices.Concat(c.checkNumbers(), c.checkWords()) {
+		key := keyPrefix + p.name
 		if !slices.ContainsFunc(unread, func(e error) bool { return strings.HasPrefix(e.Error(), key+":") }) {
-			wrong = append(wrong, fmt.Errorf(key+": "+format, args...))
+			wrong = append(wrong, fmt.Errorf("%s: %s", key, p.text))
 		}
 	}
-	if c.APIPort < 1 || c.APIPort > 65535 {
-		refuse("API_PORT", "%d is not a TCP port; use 1 to 65535", c.APIPort)
+	return wrong
+}
+
+// problem is what is wrong with the setting of that name.
+type problem struct{ name, text string }
+
+func (c *config) checkNumbers() []problem {
+	var wrong []problem
+	for _, n := range []struct {
+		name        string
+		value       float64
+		least, most float64
+	}{
+		{"API_PORT", float64(c.APIPort), 1, 65535},
+		{"API_TOKEN_DURATION", float64(c.TokenMinutes), 1, 60 * 24 * 365},
+		{"MAX_HYPERVISOR_MTU", float64(c.MaxMTU), 576 + 50, 65535},
+		{"IP_DELETION_HALO_DURATION", float64(c.Halo), 0, math.MaxInt32},
+		{"CLEANER_DELAY", float64(c.Linger), 1, math.MaxInt32},
+		{"MAX_IMAGE_TRANSFER_SECONDS", float64(c.MaxTransfer), 1, math.MaxInt32},
+		{"CPU_OVERCOMMIT_RATIO", c.CPUOvercommit, 0.001, 1e6},
+		{"RAM_OVERCOMMIT_RATIO", c.RAMOvercommit, 0.001, 1e6},
+		{"DISK_OVERCOMMIT_RATIO", c.DiskOvercommit, 0.001, 1e6},
+		{"RAM_SYSTEM_RESERVATION", c.RAMReserve, 0, 1 << 20},
+		{"MINIMUM_FREE_DISK", c.MinFreeDisk, -1 << 20, 1 << 20},
+	} {
+		if !(n.value >= n.least && n.value <= n.most) { // what is not a number is neither
+			wrong = append(wrong, problem{n.name, fmt.Sprintf("%v is out of range; use %v to %v", n.value, n.least, n.most)})
+		}
 	}
+	return wrong
+}
+
+var zoneName = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$`)
+
+func (c *config) checkWords() []problem {
+	var wrong []problem
 	if !slices.Contains([]string{"auto", "kvm", "qemu"}, c.Accelerator) {
-		refuse("ACCELERATOR", "%q is not known; use auto, kvm or qemu", c.Accelerator)
+		wrong = append(wrong, problem{"ACCELERATOR", fmt.Sprintf("%q is not known; use auto, kvm or qemu", c.Accelerator)})
+	}
+	if !slices.Contains([]string{"virtio", "sata", "scsi", "usb", "nvme", "ide"}, c.DiskBus) {
+		wrong = append(wrong, problem{"DISK_BUS", fmt.Sprintf("%q is not known; use virtio, sata, scsi, usb, nvme or ide", c.DiskBus)})
+	}
+	if !zoneName.MatchString(c.Zone) {
+		wrong = append(wrong, problem{"ZONE", fmt.Sprintf("%q is not a name; use lower-case letters, digits, hyphens and dots", c.Zone)})
 	}
 	if c.Secret != "" && c.SecretFile != "" {
-		refuse("AUTH_SECRET_SEED", "set either this or %sAUTH_SECRET_SEED_FILE", keyPrefix)
-	}
-	if secret := c.Secret + c.SecretFile; secret != "" && len(secret) < 16 {
-		refuse("AUTH_SECRET_SEED", "it has less than 16 characters; use a long random one")
+		wrong = append(wrong, problem{"AUTH_SECRET_SEED", "set either this or " + keyPrefix + "AUTH_SECRET_SEED_FILE"})
+	} else if secret := c.Secret + c.SecretFile; secret != "" && len(secret) < 16 {
+		wrong = append(wrong, problem{"AUTH_SECRET_SEED", "it has less than 16 characters; use a long random one"})
 	}
 	if _, err := c.dnsServers(); err != nil {
-		refuse("DNS_SERVER", "%v; use IPv4 addresses separated by commas", err)
+		wrong = append(wrong, problem{"DNS_SERVER", err.Error() + "; use IPv4 addresses separated by commas"})
 	}
-	for name, n := range map[string]int{
-		"API_TOKEN_DURATION": c.TokenMinutes, "MAX_IMAGE_TRANSFER_SECONDS": c.MaxTransfer,
-	} {
-		if n < 1 {
-			refuse(name, "%d is too small; use 1 or more", n)
-		}
-	}
-	for name, n := range map[string]int{"IP_DELETION_HALO_DURATION": c.Halo, "CLEANER_DELAY": c.Linger} {
-		if n < 0 {
-			refuse(name, "%d is negative; use a number of seconds", n)
-		}
-	}
-	for name, ratio := range map[string]float64{
-		"CPU_OVERCOMMIT_RATIO": c.CPUOvercommit, "RAM_OVERCOMMIT_RATIO": c.RAMOvercommit, "DISK_OVERCOMMIT_RATIO": c.DiskOvercommit,
-	} {
-		if !(ratio > 0) { // NaN is wrong too
-			refuse(name, "%v is not a ratio; use a number above 0", ratio)
-		}
-	}
-	if !(c.RAMReserve >= 0) {
-		refuse("RAM_SYSTEM_RESERVATION", "%v is not a size; use a number of GiB", c.RAMReserve)
-	}
-	if c.MaxMTU < 576+50 || c.MaxMTU > 65535 {
-		refuse("MAX_HYPERVISOR_MTU", "%d is not possible; use 626 to 65535 bytes", c.MaxMTU)
-	}
-	slices.SortFunc(wrong, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
 	return wrong
 }
 

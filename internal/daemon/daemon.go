@@ -24,6 +24,7 @@ import (
 	"time"
 
 	systemd "github.com/coreos/go-systemd/v22/daemon"
+	"github.com/gofrs/flock"
 
 	"github.com/shakenfist/shakenfist"
 	"github.com/shakenfist/shakenfist/fault"
@@ -41,6 +42,13 @@ const (
 
 // Main runs the daemon until it is told to stop, and returns its exit code.
 func Main(args []string, stdout, stderr io.Writer) int {
+	return mainWith(openParts, args, stdout, stderr)
+}
+
+// opener opens the parts that the settings ask for. Nothing is left open when it fails.
+type opener func(ctx context.Context, log *slog.Logger, f flags, c config, dir string) (*parts, error)
+
+func mainWith(open opener, args []string, stdout, stderr io.Writer) int {
 	f, err := parseFlags(args, stderr)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
@@ -48,17 +56,17 @@ func Main(args []string, stdout, stderr io.Writer) int {
 	case err != nil:
 		return exitUsage
 	case f.version:
-		fmt.Fprintln(stdout, "sf-daemon "+shakenfist.Version)
+		say(stdout, "sf-daemon "+shakenfist.Version+"\n")
 		return exitOK
 	}
 	values, err := f.settings(os.Environ())
 	if err != nil {
-		fmt.Fprintln(stderr, err)
+		say(stderr, err.Error()+"\n")
 		return exitUsage
 	}
 	c, unknown, err := loadConfig(values)
 	if err != nil {
-		fmt.Fprintln(stderr, "the configuration is wrong:\n"+err.Error())
+		say(stderr, "the configuration is wrong:\n"+err.Error()+"\n")
 		return exitUsage
 	}
 	log := f.logger(stderr)
@@ -67,7 +75,7 @@ func Main(args []string, stdout, stderr io.Writer) int {
 	}
 	ctx, stop := untilSignal(context.Background(), log)
 	defer stop()
-	if err := run(ctx, log, f, c, stdout); err != nil {
+	if err := run(ctx, log, open, f, c, stdout); err != nil {
 		log.Error("the daemon failed", slog.String("error", fault.Text(err)))
 		return exitFailed
 	}
@@ -82,7 +90,7 @@ func untilSignal(parent context.Context, log *slog.Logger) (context.Context, con
 	go func() {
 		select {
 		case s := <-signals:
-			log.Info("stopping; guests keep running", slog.String("signal", s.String()))
+			log.InfoContext(ctx, "stopping; guests keep running", slog.String("signal", s.String()))
 			cancel()
 		case <-ctx.Done():
 			return
@@ -97,7 +105,7 @@ func untilSignal(parent context.Context, log *slog.Logger) (context.Context, con
 }
 
 // run is the daemon's life.
-func run(ctx context.Context, log *slog.Logger, f flags, c config, stdout io.Writer) (err error) {
+func run(ctx context.Context, log *slog.Logger, open opener, f flags, c config, stdout io.Writer) (err error) {
 	if _, set := os.LookupEnv("GOGC"); !set {
 		debug.SetGCPercent(50) // memory is the guests'; this process has little to collect
 	}
@@ -111,7 +119,12 @@ func run(ctx context.Context, log *slog.Logger, f flags, c config, stdout io.Wri
 		return err
 	}
 	defer forget()
-	p, err := openParts(ctx, log, f, c, dir)
+	unlock, err := lock(dir)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	p, err := open(ctx, log, f, c, dir)
 	if err != nil {
 		return err
 	}
@@ -120,7 +133,7 @@ func run(ctx context.Context, log *slog.Logger, f flags, c config, stdout io.Wri
 	if err != nil {
 		return err
 	}
-	cloud, err := shakenfist.New(parts)
+	cloud, err := shakenfist.New(parts) //nolint:contextcheck // it starts nothing; its callbacks run later
 	if err != nil {
 		return err
 	}
@@ -142,7 +155,7 @@ func stateDir(f flags, c config, stdout io.Writer) (dir string, forget func(), e
 		if err != nil {
 			return "", nil, err
 		}
-		fmt.Fprintln(stdout, "state directory: "+dir)
+		say(stdout, "state directory: "+dir+"\n")
 		return dir, func() { _ = os.RemoveAll(dir) }, nil
 	}
 	if dir, err = filepath.Abs(cmp.Or(f.state, c.StoragePath)); err != nil {
@@ -153,6 +166,19 @@ func stateDir(f flags, c config, stdout io.Writer) (dir string, forget func(), e
 		return "", nil, fmt.Errorf("making the state directory: %w; run as root, or name another with --state", err)
 	}
 	return dir, func() {}, nil
+}
+
+// lock keeps a second daemon off the directory: the two would remove each other's files.
+func lock(dir string) (unlock func(), err error) {
+	l := flock.New(filepath.Join(dir, "lock"), flock.SetPermissions(0o600))
+	locked, err := l.TryLock()
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("locking the state directory: %w", err)
+	case !locked:
+		return nil, fmt.Errorf("another daemon runs on the state directory %s; stop it, or name another directory with --state", dir)
+	}
+	return func() { _ = l.Unlock() }, nil // the lock goes with the process anyway
 }
 
 func listen(ctx context.Context, f flags, c config) (net.Listener, error) {
@@ -191,7 +217,7 @@ const drain = 5 * time.Second
 // run runs cloud and server until ctx ends or one of them fails. The order of the end: no new requests, running ones
 // finish, the loops stop, the node says goodbye.
 func (d *daemon) run(ctx context.Context, o server.Options) error {
-	web := newWebServer(server.New(d.cloud, o), d.log)
+	web := newWebServer(server.New(d.cloud, o), d.log) //nolint:contextcheck // requests bring their own
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	ended := make(chan error, 3)
@@ -223,7 +249,7 @@ func (d *daemon) run(ctx context.Context, o server.Options) error {
 			failure = err
 		}
 	}
-	d.log.Info("stopped")
+	d.log.InfoContext(ctx, "stopped")
 	return failure
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"os"
 )
 
@@ -40,7 +41,7 @@ func parseFlags(args []string, stderr io.Writer) (flags, error) {
 	set := flag.NewFlagSet("sf-daemon", flag.ContinueOnError)
 	set.SetOutput(stderr)
 	set.Usage = func() {
-		fmt.Fprint(stderr, usage)
+		say(stderr, usage)
 		set.PrintDefaults()
 	}
 	set.BoolVar(&f.simulate, "simulate", false, "keep everything in memory and only pretend to run guests")
@@ -64,7 +65,7 @@ func parseFlags(args []string, stderr io.Writer) (flags, error) {
 
 func complain(w io.Writer, format string, args ...any) error {
 	err := fmt.Errorf(format, args...)
-	fmt.Fprintln(w, err)
+	say(w, err.Error()+"\n")
 	return err
 }
 
@@ -79,12 +80,8 @@ func (f flags) settings(variables []string) (map[string]string, error) {
 	if err != nil && (named || !errors.Is(err, os.ErrNotExist)) {
 		return nil, err
 	}
-	for k, v := range fromFile {
-		values[k] = v
-	}
-	for k, v := range environment(variables) {
-		values[k] = v
-	}
+	maps.Copy(values, fromFile)
+	maps.Copy(values, environment(variables))
 	return values, nil
 }
 
@@ -95,3 +92,6 @@ func (f flags) logger(w io.Writer) *slog.Logger {
 	}
 	return slog.New(slog.NewTextHandler(w, options))
 }
+
+// say writes to the terminal. If that fails there is nobody to tell.
+func say(w io.Writer, text string) { _, _ = io.WriteString(w, text) }

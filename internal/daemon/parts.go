@@ -5,9 +5,11 @@ import (
 	"errors"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
+	"golang.org/x/crypto/bcrypt"
 
 	"github.com/shakenfist/shakenfist"
 	"github.com/shakenfist/shakenfist/fault"
@@ -36,13 +38,13 @@ type parts struct {
 // close closes the parts, the last one first.
 func (p *parts) close() error {
 	var all []error
-	for i := len(p.closers) - 1; i >= 0; i-- {
-		all = append(all, p.closers[i]())
+	for _, c := range slices.Backward(p.closers) {
+		all = append(all, c())
 	}
 	return errors.Join(all...)
 }
 
-// openParts opens what the settings ask for. Nothing is left open when it fails.
+// openParts opens real drivers, or simulations. It is an opener.
 func openParts(ctx context.Context, log *slog.Logger, f flags, c config, dir string) (*parts, error) {
 	if f.simulate {
 		return simulatedParts(), nil
@@ -146,6 +148,7 @@ func (p *parts) config(log *slog.Logger, c config, dir string, hook step.Hook) (
 	}
 	if p.simulated {
 		cloud.Limits.MinimumFreeDiskBytes, cloud.Limits.DiskRatio = 0, 1e6 // simulated disks take no room
+		cloud.HashCost = bcrypt.MinCost                                    // and what keys open is not worth guessing
 	}
 	if c.Halo == 0 {
 		cloud.Halo = -1

@@ -198,7 +198,8 @@ func (t *Table[T]) decode(value []byte) (T, error) {
 			return record, err
 		}
 	}
-	return record, json.Unmarshal(e.Record, &record)
+	err := json.Unmarshal(e.Record, &record)
+	return record, err
 }
 
 func (t *Table[T]) delete(key string, r store.Revision) {

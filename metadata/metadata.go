@@ -33,9 +33,13 @@ func (m *Manager) Of(kind, id string) map[string]any {
 	return map[string]any{}
 }
 
-// Set adds to tx that an object has this metadata. It fails with fault.Invalid, naming the key, if a value is not allowed.
+// Set adds to tx that an object has this metadata and no other. It fails with fault.Invalid, naming the key, if a value is
+// not allowed.
 func (m *Manager) Set(tx *view.Txn, kind, id string, values map[string]any) error {
 	if len(values) == 0 {
+		if _, ok := m.rows.Get(kind + "/" + id); ok {
+			m.Forget(tx, kind, id)
+		}
 		return nil
 	}
 	if err := Validate(kind, values); err != nil {
@@ -48,12 +52,17 @@ func (m *Manager) Set(tx *view.Txn, kind, id string, values map[string]any) erro
 // Forget adds to tx that an object's metadata goes.
 func (m *Manager) Forget(tx *view.Txn, kind, id string) { tx.Do(m.rows.Delete(kind + "/" + id)) }
 
-// Validate fails with fault.Invalid, naming the key, if an object of the kind can't have this metadata.
+// Validate fails with fault.Invalid, naming the key, if an object of the kind can't have this metadata. Values are judged
+// by their JSON, so a []string will do for tags and a map[string]int for affinity.
 func Validate(kind string, values map[string]any) error {
 	const op = "metadata.Validate"
 	for k, v := range values {
 		if k == "" {
 			return fault.New(op, fault.Invalid, "", "no key specified: a metadata key is empty")
+		}
+		v, err := plain(v)
+		if err != nil {
+			return fault.New(op, fault.Invalid, "", "metadata key %.80q: its value can't be JSON: %v", k, err)
 		}
 		if falsy(v) {
 			return fault.New(op, fault.Invalid, "", "no value specified for metadata key %.80q", k)
@@ -75,6 +84,21 @@ func Validate(kind string, values map[string]any) error {
 	return nil
 }
 
+// plain returns v as it is after a way through JSON.
+func plain(v any) (any, error) {
+	switch v.(type) {
+	case nil, bool, string, float64:
+		return v, nil
+	}
+	b, err := json.Marshal(v)
+	if err != nil {
+		return nil, err
+	}
+	var p any
+	err = json.Unmarshal(b, &p)
+	return p, err
+}
+
 // falsy values are refused, as the API has always done.
 func falsy(v any) bool {
 	switch v := v.(type) {
@@ -86,8 +110,6 @@ func falsy(v any) bool {
 		return v == ""
 	case float64:
 		return v == 0
-	case int:
-		return v == 0
 	case []any:
 		return len(v) == 0
 	case map[string]any:
@@ -98,7 +120,8 @@ func falsy(v any) bool {
 
 // Tags returns the tags an instance's metadata gives it.
 func Tags(values map[string]any) []string {
-	list, _ := values["tags"].([]any)
+	v, _ := plain(values["tags"])
+	list, _ := v.([]any)
 	tags := make([]string, 0, len(list))
 	for _, t := range list {
 		tags = append(tags, fmt.Sprint(t))
@@ -113,8 +136,9 @@ func Affinity(values map[string]any) (map[string]int, error) {
 	if !ok {
 		return nil, nil
 	}
-	object, ok := raw.(map[string]any)
-	if !ok {
+	v, err := plain(raw)
+	object, ok := v.(map[string]any)
+	if err != nil || !ok {
 		return nil, fault.New(op, fault.Invalid, "", `value for "affinity" key should be a JSON object`)
 	}
 	weights := make(map[string]int, len(object))
@@ -135,10 +159,6 @@ func wholeNumber(v any) (int, error) {
 			return 0, strconv.ErrRange
 		}
 		return int(v), nil
-	case int:
-		return v, nil
-	case json.Number:
-		return strconv.Atoi(v.String())
 	case string:
 		return strconv.Atoi(v)
 	}

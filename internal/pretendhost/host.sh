@@ -8,6 +8,10 @@ trap '' INT TERM HUP
 hostname "$name"
 mount --make-rprivate /
 ip link set lo up
+# Addresses of IPv6 are there at once, and not a second or two later when nobody has objected.
+for f in /proc/sys/net/ipv6/conf/{all,default}/accept_dad; do
+    if [ -e "$f" ]; then echo 0 >"$f"; fi
+done
 
 # Takes away what is mounted on and below a folder, in this host only. libvirt goes through the table of mounts, and what
 # lies hidden below another mount confuses it.

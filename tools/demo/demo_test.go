@@ -5,7 +5,9 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -57,22 +59,36 @@ func TestLibvirtOfTheDemoSeesNoKVM(t *testing.T) {
 }
 
 func TestDemoShowsAGuestAndLeavesNothing(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds the commands and boots a guest twice; run without -short")
+	}
 	t.Setenv("SF_DEMO_IMAGE", guestimage.Tiny(t)) // the host has no package mirror
 	h := demoHost(t)
-	o := hostdiff.Options{Command: h.Command, PID: h.PID, OwnOnly: true}
-	for _, run := range []string{"first", "second"} {
-		before, err := hostdiff.Take(t.Context(), o)
-		require.NoError(t, err)
-		out := script(t, h, "start")
-		require.Regexp(t, `console: TINY-NET eth0 .* ip=10\.199\.0\.\d+/24 .* via=dhcp`, out)
-		require.Contains(t, out, "console: TINY-READY demo")
-		require.Contains(t, out, " 0% packet loss")
-		script(t, h, "stop")
-		if run == "second" { // the first may leave folders of libvirt's
-			changes, err := hostdiff.Settle(t.Context(), before, o, 10*time.Second)
-			require.NoError(t, err)
-			require.Empty(t, changes)
-		}
-	}
+
+	// The first run ends in a crash of everything, and leaves the folders and the mount that libvirt and ip make once.
+	changes := demo(t, h, true)
+	require.Empty(t, slices.DeleteFunc(changes, func(c hostdiff.Change) bool {
+		return strings.HasPrefix(c.Place, "libvirt ") || strings.HasPrefix(c.Line, "/run/netns tmpfs")
+	}))
+	require.Empty(t, demo(t, h, false))
 	require.Contains(t, script(t, h, "stop"), "nothing to stop")
+}
+
+// demo runs the demo from start to stop on h and returns what differs on h from before.
+func demo(t *testing.T, h *pretendhost.Host, crash bool) []hostdiff.Change {
+	t.Helper()
+	o := hostdiff.Options{Command: h.Command, PID: h.PID, OwnOnly: true}
+	before, err := hostdiff.Take(t.Context(), o)
+	require.NoError(t, err)
+	out := script(t, h, "start")
+	require.Regexp(t, `console: TINY-NET eth0 .* ip=10\.199\.0\.\d+/24 .* via=dhcp`, out)
+	require.Contains(t, out, "console: TINY-READY demo")
+	require.Contains(t, out, " 0% packet loss")
+	if crash {
+		require.NoError(t, h.Crash())
+	}
+	script(t, h, "stop")
+	changes, err := hostdiff.Settle(t.Context(), before, o, 10*time.Second)
+	require.NoError(t, err)
+	return changes
 }

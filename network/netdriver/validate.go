@@ -151,7 +151,7 @@ func isLabel(s string) bool {
 		return false
 	}
 	for _, c := range []byte(s) {
-		if c != '-' && !('0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z') {
+		if digit, letter := '0' <= c && c <= '9', 'a' <= c|0x20 && c|0x20 <= 'z'; c != '-' && !digit && !letter {
 			return false
 		}
 	}

@@ -36,12 +36,13 @@ func hostNames(w *world) {
 	n := w.gateway(1)
 	names := []string{"ignore", "infinite", "1h", "30", "10-7-0-99", "deprecated", "id", "A-b-C"}
 	for i, name := range names {
-		n.Gateway.DHCP.Hosts = append(n.Gateway.DHCP.Hosts, netdriver.Host{MAC: mac(10 + i), Address: addr(10 + i), Name: name})
+		g := uint8(10 + i)
+		n.Gateway.DHCP.Hosts = append(n.Gateway.DHCP.Hosts, netdriver.Host{MAC: mac(g), Address: addr(g), Name: name})
 	}
 	w.ensure(0, n)
 	for i, name := range names {
-		p := w.plug(0, n, mac(10+i))
-		if l := w.wantLease(p, addr(10+i), name); !strings.EqualFold(l.Name, name) || l.Domain != "tenant.example" {
+		p := w.plug(0, n, n.Gateway.DHCP.Hosts[i].MAC)
+		if l := w.wantLease(p, n.Gateway.DHCP.Hosts[i].Address, name); !strings.EqualFold(l.Name, name) || l.Domain != "tenant.example" {
 			w.Errorf("host %s was told its name is %q in %q", name, l.Name, l.Domain)
 		}
 		p.Close()

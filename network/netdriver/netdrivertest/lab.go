@@ -70,10 +70,10 @@ type Lease struct {
 const small = 84
 
 // mac returns a MAC by number.
-func mac(i int) string { return fmt.Sprintf("02:00:00:00:%02x:%02x", i>>8, i&255) }
+func mac(i uint8) string { return fmt.Sprintf("02:00:00:00:00:%02x", i) }
 
 // addr returns the address number i of the block that tests use, 10.7.0.0/24.
-func addr(i int) netip.Addr { return netip.AddrFrom4([4]byte{10, 7, 0, byte(i)}) }
+func addr(i uint8) netip.Addr { return netip.AddrFrom4([4]byte{10, 7, 0, i}) }
 
 // id returns the identity of a network by number.
 func id(i int) netdriver.ID {

@@ -13,6 +13,8 @@ import (
 
 // TestDriver checks that the drivers of the labs that open returns keep the contract. Each check gets a lab
 // of its own, and runs beside the others.
+//
+//nolint:tparallel // whether the whole suite runs beside other tests is its caller's choice
 func TestDriver(t *testing.T, open func(t *testing.T) Lab) {
 	for _, c := range []struct {
 		promise string
@@ -90,7 +92,13 @@ func removes(w *world) {
 	w.wantSame(0, before, "after Remove")
 	w.remove(0, n.ID)
 	w.wantSame(0, before, "after another Remove")
+
 	w.ensure(0, n)
+	w.ensure(1, w.plain(1))
+	here := w.Inventory(w.TB, 0)
+	w.remove(1, n.ID)
+	w.wantList(1)
+	w.wantSame(0, here, "Remove on the other host")
 	w.remove(0, n.ID)
 	w.wantSame(0, before, "after a second life")
 }
@@ -99,7 +107,7 @@ func lists(w *world) {
 	w.wantList(0)
 	w.ensure(0, w.gateway(1, 2))
 	w.ensure(0, netdriver.Network{ID: id(3), MTU: w.mtu})
-	before := w.Inventory(w.TB, 0)
+	before, there := w.Inventory(w.TB, 0), w.Inventory(w.TB, 1)
 	for _, damage := range w.Damages() {
 		w.ensure(0, w.gateway(2, 2))
 		w.wantList(0, id(1), id(2), id(3))
@@ -110,6 +118,7 @@ func lists(w *world) {
 		w.wantSame(0, before, "Remove after "+damage)
 	}
 	w.wantList(0, id(1), id(3))
+	w.wantSame(1, there, "damages and repairs on the other host")
 }
 
 func mends(w *world) {

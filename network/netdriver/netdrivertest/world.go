@@ -20,6 +20,7 @@ type world struct {
 }
 
 func newWorld(t testing.TB, lab Lab) *world {
+	t.Helper()
 	w := &world{TB: t, Lab: lab, mtu: 1 << 16}
 	for host := range w.mesh {
 		info, err := lab.Driver(host).Info(t.Context())
@@ -36,7 +37,7 @@ func newWorld(t testing.TB, lab Lab) *world {
 
 // gateway returns what network i is on host 0, where its gateway is: the router is address 1, and each guest g (2 and up)
 // has the address and the MAC of that number.
-func (w *world) gateway(i int, guests ...int) netdriver.Network {
+func (w *world) gateway(i int, guests ...uint8) netdriver.Network {
 	dhcp := &netdriver.DHCP{Domain: "tenant.example", DNS: []netip.Addr{netip.MustParseAddr("192.0.2.53")}, Router: addr(1)}
 	for _, g := range guests {
 		dhcp.Hosts = append(dhcp.Hosts, netdriver.Host{MAC: mac(g), Address: addr(g)})
@@ -75,7 +76,7 @@ func (w *world) plug(host int, n netdriver.Network, mac string) Port {
 }
 
 // at plugs in the NIC of guest g with its address.
-func (w *world) at(host int, n netdriver.Network, g int) Port {
+func (w *world) at(host int, n netdriver.Network, g uint8) Port {
 	w.Helper()
 	p := w.plug(host, n, mac(g))
 	p.Take(w.TB, netip.PrefixFrom(addr(g), 24))

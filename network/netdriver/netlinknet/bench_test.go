@@ -165,6 +165,7 @@ func BenchmarkNetwork(b *testing.B) {
 }
 
 func (m *machine) bench(b *testing.B, what string, n netdriver.Network) {
+	b.Helper()
 	var took time.Duration
 	m.daemon.must(b, "Daemon.Bench", BenchArgs{n, what, b.N}, &took)
 	b.ReportMetric(float64(took.Nanoseconds())/float64(b.N), "ns/op")

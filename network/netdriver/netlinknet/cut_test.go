@@ -52,10 +52,6 @@ func (m *machine) clear(t testing.TB) {
 // the call, and, from the list alone, to remove everything.
 func TestACallCutOffAtAnyStep(t *testing.T) {
 	t.Parallel()
-	m := newHost(t)
-	m.ensure(t, joined(1, 2))
-	m.remove(t, joined(1, 2))
-	empty := m.inventory(t)
 	plain := joined(1)
 	plain.Gateway = nil
 	smaller := joined(1, 2)
@@ -65,19 +61,22 @@ func TestACallCutOffAtAnyStep(t *testing.T) {
 		from  *netdriver.Network // what there is before; nil for nothing
 		call  Call
 		least int // steps
-		check func(t *testing.T)
+		check func(t *testing.T, m *machine)
 	}{
-		{"making a network", nil, Call{Network: joined(1, 2)}, 25, func(t *testing.T) {
+		{"making a network", nil, Call{Network: joined(1, 2)}, 25, func(t *testing.T, m *machine) {
+			t.Helper()
 			if !m.lease(t, joined(1, 2), 2) {
 				t.Error("no lease")
 			}
 		}},
-		{"adding a DHCP host", new(joined(1, 2)), Call{Network: joined(1, 2, 3)}, 3, func(t *testing.T) {
+		{"adding a DHCP host", new(joined(1, 2)), Call{Network: joined(1, 2, 3)}, 3, func(t *testing.T, m *machine) {
+			t.Helper()
 			if !m.lease(t, joined(1, 2), 3) {
 				t.Error("no lease for the host that was added")
 			}
 		}},
-		{"removing a DHCP host", new(joined(1, 2, 3)), Call{Network: joined(1, 2)}, 4, func(t *testing.T) {
+		{"removing a DHCP host", new(joined(1, 2, 3)), Call{Network: joined(1, 2)}, 4, func(t *testing.T, m *machine) {
+			t.Helper()
 			if m.lease(t, joined(1, 2), 3) {
 				t.Error("a lease for the host that was removed")
 			}
@@ -87,6 +86,11 @@ func TestACallCutOffAtAnyStep(t *testing.T) {
 		{"removing a network", new(joined(1, 2)), Call{Network: joined(1), Remove: true}, 6, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			m := newHost(t)
+			m.ensure(t, joined(1, 2))
+			m.remove(t, joined(1, 2))
+			empty := m.inventory(t)
 			prepare := func() {
 				t.Helper()
 				m.clear(t)
@@ -123,7 +127,7 @@ func TestACallCutOffAtAnyStep(t *testing.T) {
 					}
 					m.wantShape(t, want, "again after a cut at "+name)
 					if c.check != nil && after {
-						c.check(t)
+						c.check(t, m)
 					}
 					cut()
 					m.clear(t)

@@ -58,13 +58,13 @@ func (d *Driver) pidArg(uuid string) string { return "--pid-file=" + d.path(uuid
 
 // option is the argument that offers addresses, or nothing at all if there is none.
 func option(name string, addresses ...netip.Addr) string {
-	arg := "--dhcp-option=option:" + name
+	values := []string{"--dhcp-option=option:" + name}
 	for _, a := range addresses {
 		if a.IsValid() {
-			arg += "," + a.String()
+			values = append(values, a.String())
 		}
 	}
-	return arg
+	return strings.Join(values, ",")
 }
 
 // netmask returns the mask of an IPv4 block in dotted form.

@@ -90,7 +90,7 @@ func (m *machine) start(t testing.TB) *worker {
 
 func (w *worker) kill() {
 	_ = w.cmd.Process.Kill()
-	_ = w.Client.Close()
+	_ = w.Close()
 	_ = w.cmd.Wait()
 }
 
@@ -199,5 +199,8 @@ func (p *port) Ping(t testing.TB, to netip.Addr, size int) (ok bool) {
 
 func TestConformance(t *testing.T) {
 	t.Parallel()
-	netdrivertest.TestDriver(t, func(t *testing.T) netdrivertest.Lab { return newLab(t) })
+	netdrivertest.TestDriver(t, func(t *testing.T) netdrivertest.Lab {
+		t.Helper()
+		return newLab(t)
+	})
 }

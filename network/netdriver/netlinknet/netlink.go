@@ -111,9 +111,9 @@ func (d *Driver) ensureSettings(ctx context.Context, id netdriver.ID, name strin
 	return nil
 }
 
-// writeSetting sets a setting of the kernel to 1.
+// writeSetting sets a setting of the kernel to 1. Its file exists, so the mode does not matter.
 func writeSetting(path string) error {
-	return os.WriteFile(path, []byte("1"), 0) //nolint:gosec // it exists, so the mode does not matter
+	return os.WriteFile(path, []byte("1"), 0)
 }
 
 // noIPv6 is the setting that keeps the host from speaking IPv6 on a link.

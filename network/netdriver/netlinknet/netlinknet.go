@@ -4,7 +4,6 @@ package netlinknet
 
 import (
 	"context"
-	"fmt"
 	"hash/fnv"
 	"log/slog"
 	"net/netip"
@@ -59,7 +58,9 @@ type Driver struct {
 
 var owners = regexp.MustCompile(`^[a-z0-9._-]{1,64}$`)
 
-// Open returns the driver of this node, in the network namespace of this process. It removes what a cut-off call left
+var _ netdriver.Driver = (*Driver)(nil)
+
+// Open returns the driver of this node, in the network namespace of this process. One process at a time has a state folder. It removes what a cut-off call left
 // that belongs to no network yet, and changes nothing else. It fails with fault.Invalid if the options make no sense here.
 func Open(ctx context.Context, o Options) (*Driver, error) {
 	const op = "netlinknet.Open"
@@ -188,6 +189,3 @@ func (d *Driver) failed(what, object string, err error) error {
 	}
 	return fault.Because(op, fault.Internal, "", err, "cannot %s", done)
 }
-
-// String names the driver, for logs.
-func (d *Driver) String() string { return fmt.Sprintf("netlinknet of cloud %s", d.opts.Owner) }

@@ -167,10 +167,7 @@ func TestTheMeshFollowsItsInterface(t *testing.T) {
 
 func TestWhatHasOurNameWithoutOurMarkIsAConflict(t *testing.T) {
 	t.Parallel()
-	m := newHost(t)
 	n := joined(1, 2)
-	m.ensure(t, n)
-	m.remove(t, n)
 	for what, c := range map[string]struct{ put, take []string }{
 		"a VXLAN link of others": {
 			[]string{"ip", "link", "add", n.Link(), "type", "vxlan", "id", "9", "dev", "eth0", "dstport", "4790"},
@@ -189,6 +186,10 @@ func TestWhatHasOurNameWithoutOurMarkIsAConflict(t *testing.T) {
 		},
 	} {
 		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			m := newHost(t)
+			m.ensure(t, n)
+			m.remove(t, n)
 			run := func(args []string) {
 				t.Helper()
 				if _, err := m.Run(t.Context(), args[0], args[1:]...); err != nil {

@@ -44,7 +44,7 @@ func openSpace(path string) (*space, error) {
 
 func (s *space) close() {
 	if s.Handle != nil {
-		s.Handle.Close()
+		s.Close()
 	}
 	_ = s.file.Close()
 }

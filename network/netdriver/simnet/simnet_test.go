@@ -44,6 +44,7 @@ func (l *lab) Inventory(_ testing.TB, host int) []string {
 }
 
 func (l *lab) Damage(t testing.TB, host int, id netdriver.ID, damage string) {
+	t.Helper()
 	h := l.hosts[host]
 	breaks, ok := map[string]func(int){
 		"bridge": h.BreakBridge, "mesh": h.BreakMesh, "gateway": h.BreakGateway, "dhcp": h.BreakDHCP,
@@ -68,6 +69,7 @@ type port struct {
 func (p *port) Close() { p.host.Unplug(p.bridge, p.mac) }
 
 func (p *port) DHCP(t testing.TB) (netdrivertest.Lease, bool) {
+	t.Helper()
 	o, ok := p.lab.fabric.Offer(p.mac)
 	if ok {
 		p.Take(t, o.Address)

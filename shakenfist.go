@@ -71,7 +71,7 @@ type Config struct {
 
 	Logger   *slog.Logger  // nil discards
 	Resync   time.Duration // how often everything is looked at again; 0 means 30 s
-	Patience time.Duration // how long a step may fail for reasons that pass; 0 means 20 s
+	Patience time.Duration // how long a step may fail for reasons that pass; 0 means 12 s
 	Deadline time.Duration // how long building an instance may take altogether; 0 means 35 min
 	Transfer time.Duration // how long fetching an image may take altogether; 0 means 30 min
 	Halo     time.Duration // how long a released address rests; 0 means 5 min, less than 0 not at all
@@ -149,7 +149,7 @@ func (c *Config) fillIn() (err error) {
 		value  *time.Duration
 		preset time.Duration
 	}{
-		{&c.Resync, 30 * time.Second}, {&c.Patience, 20 * time.Second}, {&c.Deadline, 35 * time.Minute},
+		{&c.Resync, 30 * time.Second}, {&c.Patience, 12 * time.Second}, {&c.Deadline, 35 * time.Minute},
 		{&c.Transfer, 30 * time.Minute}, {&c.Halo, 5 * time.Minute}, {&c.Linger, time.Hour}, {&c.LeaseTTL, 10 * time.Second},
 	} {
 		if *d.value == 0 {

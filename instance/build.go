@@ -64,14 +64,14 @@ type part struct {
 
 func (m *Manager) parts() []part {
 	return []part{
-		{"fetch image", m.fetchImages},
-		{"prepare image", m.prepareImages},
-		{"connect network", func(ctx context.Context, r row) (bool, error) { return m.Networks.Ready(ctx, r.ID) }},
-		{"make disks", always(m.makeDisks)},
-		{"make config drive", always(m.makeConfigDrive)},
-		{"define domain", always(m.define)},
-		{"start domain", always(func(ctx context.Context, r row) error { return m.Driver.Start(ctx, r.ID) })},
-		{"record success", always(m.built)},
+		{name: "fetch image", do: m.fetchImages},
+		{name: "prepare image", do: m.prepareImages},
+		{name: "connect network", do: func(ctx context.Context, r row) (bool, error) { return m.Networks.Ready(ctx, r.ID) }},
+		{name: "make disks", do: always(m.makeDisks)},
+		{name: "make config drive", do: always(m.makeConfigDrive)},
+		{name: "define domain", do: always(m.define)},
+		{name: "start domain", do: always(func(ctx context.Context, r row) error { return m.Driver.Start(ctx, r.ID) })},
+		{name: "record success", do: always(m.built)},
 	}
 }
 
@@ -94,7 +94,7 @@ func (m *Manager) build(ctx context.Context, row row, state State) (time.Duratio
 		done, err := p.do(ctx, row)
 		switch {
 		case err != nil:
-			return 0, m.failed(ctx, row, p.name, err)
+			return m.failed(ctx, row, p.name, err)
 		case !done && left <= 0:
 			return 0, m.giveUp(ctx, row, p.name, fault.New("instance.build", fault.Unavailable, row.ID,
 				"not done after %s; delete the instance and create it again", m.Deadline))
@@ -117,11 +117,14 @@ func (m *Manager) begin(ctx context.Context, row row) error {
 	return err
 }
 
-// failed decides whether a part that failed is tried again. Faults that may pass get Patience, counted from the first
-// failure of that part.
-func (m *Manager) failed(ctx context.Context, row row, step string, err error) error {
+// failed decides whether a part that failed is tried again, and within which time. Faults that may pass get Patience,
+// counted from the first failure of that part.
+func (m *Manager) failed(ctx context.Context, row row, step string, err error) (time.Duration, error) {
 	if ctx.Err() != nil || conflicting(err) {
-		return err
+		return 0, err
+	}
+	if errors.Is(err, fault.Unavailable) {
+		m.Nodes.Look() // others should not be sent here while it lasts
 	}
 	m.mu.Lock()
 	f, seen := m.failing[row.ID]
@@ -130,10 +133,23 @@ func (m *Manager) failed(ctx context.Context, row row, step string, err error) e
 		m.failing[row.ID] = f
 	}
 	m.mu.Unlock()
-	if fault.Permanent(err) || time.Since(f.since) >= m.Patience {
-		return m.giveUp(ctx, row, step, err)
+	left := m.Patience - time.Since(f.since)
+	if errors.As(err, new(final)) || fault.Permanent(err) || left <= 0 {
+		return 0, m.giveUp(ctx, row, step, err)
 	}
-	return fault.Wrap("instance: "+step, row.ID, err)
+	return left, fault.Wrap("instance: "+step, row.ID, err)
+}
+
+// final is a failure of work that somebody else did, who was patient already.
+type final struct{ error }
+
+func (f final) Unwrap() error { return f.error }
+
+func finally(err error) error {
+	if err == nil {
+		return nil
+	}
+	return final{err}
 }
 
 // conflicting tells a lost race for a record, after which everything is read again, from other failures.
@@ -188,7 +204,7 @@ func (m *Manager) fetchImages(ctx context.Context, row row) (bool, error) {
 		}
 		id, done, err := m.Artifacts.Progress(artifact.Wanted{ArtifactID: img.Artifact, Generation: img.Generation})
 		if err != nil || !done {
-			return false, err
+			return false, finally(err)
 		}
 		blobs[i] = id
 	}
@@ -223,7 +239,7 @@ func (m *Manager) prepareImages(_ context.Context, row row) (bool, error) {
 			continue
 		}
 		if _, _, ok, err := m.Blobs.Cached(d.Blob); err != nil || !ok {
-			return false, err
+			return false, finally(err)
 		}
 	}
 	return true, nil

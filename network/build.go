@@ -97,9 +97,10 @@ func (m *Manager) failed(ctx context.Context, row row, attached []Interface, min
 	m.problems[row.ID] = err
 	m.mu.Unlock()
 	m.tellInstances(attached)
-	patient := time.Since(since) < m.Patience && !fault.Permanent(err) && !errors.Is(err, fault.Conflict)
+	left := m.Patience - time.Since(since)
+	patient := left > 0 && !fault.Permanent(err) && !errors.Is(err, fault.Conflict)
 	if !mine || patient || m.status(row.ID).State != Initial {
-		return 0, err
+		return max(left, 0), err
 	}
 	cause := "making the network on node " + m.Nodes.Name() + ": " + fault.Text(err)
 	tx := view.Txn{Name: "network failed", Ref: row.ID}

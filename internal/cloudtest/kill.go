@@ -59,7 +59,7 @@ func record(t *testing.T, fresh func(testing.TB) World, patience time.Duration) 
 	_, err := Up(ctx, p.Client, w.Image())
 	require.NoError(t, err)
 	require.NoError(t, Down(ctx, p.Client))
-	require.Empty(t, w.Leftovers(ctx, t))
+	require.Empty(t, Remaining(ctx, t, w))
 	p.Stop()
 	return p.Steps()
 }
@@ -90,7 +90,7 @@ func killAt(t *testing.T, fresh func(testing.TB) World, patience time.Duration, 
 		}
 		require.NoError(t, Down(ctx, p.Client))
 		took = time.Since(start)
-		require.Eventually(t, func() bool { return len(w.Leftovers(ctx, t)) == 0 }, 5*time.Second, poll, "%v", w.Leftovers(ctx, t))
+		require.Empty(t, Remaining(ctx, t, w))
 	})
 	return took, hit
 }

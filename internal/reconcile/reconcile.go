@@ -17,7 +17,7 @@ type Loop struct {
 	// Name is the loop's name in logs.
 	Name string
 	// Reconcile takes the next steps for one object. It is safe at any moment and any number of times. A duration above
-	// 0 asks to be called again after it; an error is logged and retried with growing pauses. Its context ends when the
+	// 0 asks to be called again after it; an error is logged and retried with growing pauses, each at most that duration. Its context ends when the
 	// loop does, or when the object is interrupted.
 	Reconcile func(ctx context.Context, id string) (time.Duration, error)
 	// All lists the objects to look at when the loop starts and at every resync.
@@ -57,6 +57,7 @@ type object struct {
 	again    bool // woken while running
 	cancel   context.CancelFunc
 	failures int
+	told     string // the failure that was logged last
 	races    int         // lost one after the other
 	timer    *time.Timer // a retry to come
 }
@@ -125,10 +126,14 @@ func (l *Loop) finish(ctx context.Context, id string, o *object, again time.Dura
 		}
 	case err != nil && ctx.Err() == nil:
 		o.failures++
-		again = pause(o.failures)
-		l.Log.WarnContext(ctx, l.Name+": trying again", slog.String("id", id), slog.Duration("in", again), slog.Any("error", err))
+		next := pause(o.failures)
+		if again > 0 {
+			next = min(next, again)
+		}
+		again = next
+		l.tell(ctx, id, o, again, err)
 	case err == nil:
-		o.failures, o.races = 0, 0
+		o.failures, o.races, o.told = 0, 0, ""
 	}
 	switch {
 	case o.again:
@@ -138,6 +143,17 @@ func (l *Loop) finish(ctx context.Context, id string, o *object, again time.Dura
 	default:
 		delete(l.objects, id)
 	}
+}
+
+// tell logs a failure once. Its repetition is news only to those who look for details.
+func (l *Loop) tell(ctx context.Context, id string, o *object, again time.Duration, err error) {
+	level := slog.LevelWarn
+	if text := err.Error(); text == o.told {
+		level = slog.LevelDebug
+	} else {
+		o.told = text
+	}
+	l.Log.Log(ctx, level, l.Name+": trying again", slog.String("id", id), slog.Duration("in", again), slog.Any("error", err))
 }
 
 // pause doubles with every failure, and is spread so that many objects don't come back at the same moment.

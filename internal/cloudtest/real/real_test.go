@@ -54,9 +54,7 @@ func TestTinyGuestBootsGetsItsAddressAndGoes(t *testing.T) {
 	out, err := exec.CommandContext(ctx, "ip", "netns", "exec", nic.NetworkUUID, "ping", "-c1", "-W5", *nic.IPv4).CombinedOutput()
 	require.NoError(t, err, "%s", out)
 
-	require.NoError(t, cloudtest.Down(ctx, p.Client))
-	require.Eventually(t, func() bool { return len(w.Leftovers(ctx, t)) == 0 }, 10*time.Second, 100*time.Millisecond,
-		"%v", w.Leftovers(ctx, t))
+	cloudtest.GoesCleanly(ctx, t, p.Client, w)
 	p.Stop()
 	require.NoError(t, os.RemoveAll(w.State()))
 }

@@ -83,8 +83,8 @@ func wrappers(size int64) []string {
 }
 
 func command(ctx context.Context, name string, args ...string) *exec.Cmd {
-	c := exec.CommandContext(ctx, name, args...) //nolint:gosec // the arguments are ours; paths are absolute
-	c.Env = append(os.Environ(), "LC_ALL=C")     // messages are recognised below
+	c := exec.CommandContext(ctx, name, args...)
+	c.Env = append(os.Environ(), "LC_ALL=C") // messages are recognised below
 	c.WaitDelay = 5 * time.Second
 	return c
 }
@@ -140,5 +140,5 @@ func freeMiB(dir string) int64 {
 	if syscall.Statfs(dir, &s) != nil {
 		return 0
 	}
-	return int64(s.Bavail) * s.Bsize >> 20 //nolint:gosec,unconvert // types differ between systems
+	return int64(s.Bavail) * s.Bsize >> 20 //nolint:gosec // no file system has 2^63 blocks
 }

@@ -28,7 +28,7 @@ func folder(t *testing.T) string {
 
 func header(t *testing.T, path string) qcow2.Header {
 	t.Helper()
-	f, err := os.Open(path) //nolint:gosec // a file of this test
+	f, err := os.Open(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +58,7 @@ func TestADiskIsMadeOverItsBase(t *testing.T) {
 	if h := header(t, disk); h.Size != 8<<20 || h.ClusterSize != qemuimg.ClusterSize || h.BackingOffset == 0 {
 		t.Errorf("disk is %+v, want 8 MiB in clusters of 2 MiB over its base", h)
 	}
-	if out, err := exec.CommandContext(t.Context(), "qemu-img", "check", "-f", "qcow2", disk).CombinedOutput(); err != nil { //nolint:gosec // a file of this test
+	if out, err := exec.CommandContext(t.Context(), "qemu-img", "check", "-f", "qcow2", disk).CombinedOutput(); err != nil {
 		t.Errorf("qemu-img check: %v: %s", err, out)
 	}
 }

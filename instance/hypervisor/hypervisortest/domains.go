@@ -36,7 +36,7 @@ func hostIsDescribed(t *testing.T, b bench) {
 func defineTwice(t *testing.T, b bench) {
 	d := b.defined(t, idA)
 	must(t, b.Driver.Define(b.ctx, d))
-	if p := b.power(t, idA); p != hypervisor.PowerOff {
+	if p := b.power(t); p != hypervisor.PowerOff {
 		t.Errorf("a defined domain is %q, want off", p)
 	}
 }
@@ -44,7 +44,7 @@ func defineTwice(t *testing.T, b bench) {
 func startTwice(t *testing.T, b bench) {
 	b.running(t, idA)
 	must(t, b.Driver.Start(b.ctx, idA))
-	if p := b.power(t, idA); p != hypervisor.PowerOn {
+	if p := b.power(t); p != hypervisor.PowerOn {
 		t.Errorf("a started domain is %q, want on", p)
 	}
 }
@@ -53,13 +53,13 @@ func stopAndRemoveTwice(t *testing.T, b bench) {
 	b.running(t, idA)
 	must(t, b.Driver.Stop(b.ctx, idA))
 	must(t, b.Driver.Stop(b.ctx, idA))
-	if p := b.power(t, idA); p != hypervisor.PowerOff {
+	if p := b.power(t); p != hypervisor.PowerOff {
 		t.Errorf("a stopped domain is %q, want off", p)
 	}
 	must(t, b.Driver.Start(b.ctx, idA))
 	must(t, b.Driver.Remove(b.ctx, idA))
 	must(t, b.Driver.Remove(b.ctx, idA))
-	if p := b.power(t, idA); p != "" {
+	if p := b.power(t); p != "" {
 		t.Errorf("a removed domain is %q, want it not listed", p)
 	}
 }
@@ -88,7 +88,7 @@ func impossibleIsRefused(t *testing.T, b bench) {
 			t.Errorf("%s: error is %v, want invalid", name, err)
 		}
 	}
-	if p := b.power(t, idA); p != "" {
+	if p := b.power(t); p != "" {
 		t.Errorf("a refused domain is listed as %q", p)
 	}
 }
@@ -130,7 +130,7 @@ func missingDiskIsNamed(t *testing.T, b bench) {
 	if !errors.Is(err, fault.NotFound) || !strings.Contains(fault.Text(err), d.Disks[0].Path) {
 		t.Errorf("error is %v, want not found, naming %s", err, d.Disks[0].Path)
 	}
-	if p := b.power(t, idA); p != hypervisor.PowerOff {
+	if p := b.power(t); p != hypervisor.PowerOff {
 		t.Errorf("a domain that could not start is %q, want off", p)
 	}
 }
@@ -140,7 +140,7 @@ func redefinition(t *testing.T, b bench) {
 	other := b.path("other.qcow2")
 	d.Disks[0].Path, d.Disks[0].Backing = other, nil
 	must(t, b.Driver.Define(b.ctx, d))
-	if p := b.power(t, idA); p != hypervisor.PowerOn {
+	if p := b.power(t); p != hypervisor.PowerOn {
 		t.Errorf("a guest whose definition was replaced is %q, want on", p)
 	}
 	must(t, b.Driver.Stop(b.ctx, idA))
@@ -180,8 +180,8 @@ func givenUp(t *testing.T, b bench) {
 			t.Errorf("%s: error is %v, want unavailable because of the cancelled context", name, err)
 		}
 	}
-	for range b.Driver.Watch(ctx) {
-		t.Error("an event was yielded after the context's end")
+	for e, err := range b.Driver.Watch(ctx) {
+		t.Errorf("%+v, %v was yielded after the context's end", e, err)
 	}
 }
 

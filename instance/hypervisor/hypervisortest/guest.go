@@ -25,7 +25,7 @@ func GuestImage() []byte {
 		0xf4,       //             hlt
 		0xeb, 0xfc, //             jmp  halt
 	}
-	code[5] = byte(len(code))
+	code[5] = byte(len(code)) //nolint:gosec // 33
 	image := make([]byte, 1<<20)
 	n := copy(image, code)
 	copy(image[n:], GuestReady)

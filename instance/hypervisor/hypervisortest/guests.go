@@ -18,7 +18,7 @@ func guestPowersOff(t *testing.T, b bench) {
 	events := b.watch(t)
 	must(t, b.PowerOff(b.ctx, idA))
 	await(t, events, 10*time.Second, hypervisor.Event{ID: idA, Power: hypervisor.PowerOff})
-	if p := b.power(t, idA); p != hypervisor.PowerOff {
+	if p := b.power(t); p != hypervisor.PowerOff {
 		t.Errorf("power is %q, want off", p)
 	}
 	must(t, b.Driver.Start(b.ctx, idA))
@@ -30,11 +30,11 @@ func guestDies(t *testing.T, b bench) {
 	events := b.watch(t)
 	must(t, b.Crash(b.ctx, idA))
 	await(t, events, 10*time.Second, hypervisor.Event{ID: idA, Power: hypervisor.PowerCrashed})
-	if p := b.power(t, idA); p != hypervisor.PowerCrashed {
+	if p := b.power(t); p != hypervisor.PowerCrashed {
 		t.Errorf("power is %q, want crashed", p)
 	}
 	must(t, b.Driver.Start(b.ctx, idA))
-	if p := b.power(t, idA); p != hypervisor.PowerOn {
+	if p := b.power(t); p != hypervisor.PowerOn {
 		t.Errorf("power after another start is %q, want on", p)
 	}
 }
@@ -76,7 +76,7 @@ func lostConnection(t *testing.T, b bench) {
 	}
 	must(t, b.Reconnect(b.ctx))
 	await(t, events, time.Minute, hypervisor.Event{})
-	if p := b.power(t, idA); p != hypervisor.PowerOn {
+	if p := b.power(t); p != hypervisor.PowerOn {
 		t.Errorf("the guest that ran all the time is %q, want on", p)
 	}
 	must(t, b.Driver.Stop(b.ctx, idA))
@@ -96,7 +96,7 @@ func openedAgain(t *testing.T, b bench) {
 	must(t, other.Define(b.ctx, d))
 	must(t, other.Start(b.ctx, idA))
 	must(t, other.Remove(b.ctx, idA))
-	if p := b.power(t, idA); p != "" {
+	if p := b.power(t); p != "" {
 		t.Errorf("the domain that the other driver removed is %q here, want it not listed", p)
 	}
 }

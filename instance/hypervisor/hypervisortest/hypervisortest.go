@@ -165,13 +165,13 @@ func (b bench) running(t *testing.T, id string) hypervisor.Domain {
 	return d
 }
 
-// power returns a domain's power as List shows it, "" if it is not listed.
-func (b bench) power(t *testing.T, id string) hypervisor.Power {
+// power returns the power of the domain idA as List shows it, "" if it is not listed.
+func (b bench) power(t *testing.T) hypervisor.Power {
 	t.Helper()
 	all, err := b.Driver.List(b.ctx)
 	must(t, err)
 	for _, s := range all {
-		if s.ID == id {
+		if s.ID == idA {
 			return s.Power
 		}
 	}
@@ -217,7 +217,7 @@ func await(t *testing.T, events <-chan hypervisor.Event, within time.Duration, w
 }
 
 // until waits for a condition that nobody announces.
-func until(t *testing.T, ctx context.Context, what string, holds func() bool) { //nolint:revive // t comes first in tests
+func until(t *testing.T, ctx context.Context, what string, holds func() bool) {
 	t.Helper()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()

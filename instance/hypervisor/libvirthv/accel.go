@@ -9,6 +9,7 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -54,7 +55,7 @@ func (d *Driver) accelerator(ctx context.Context) (kind, reason string) {
 	switch {
 	case d.o.Accelerator == QEMU:
 		if trap != nil {
-			d.o.Logger.WarnContext(ctx, "guests will start slowly", "reason", fault.Text(trap))
+			d.o.Logger.WarnContext(ctx, "guests will start slowly", slog.String("reason", fault.Text(trap)))
 		}
 		return QEMU, "it was asked for"
 	case trap != nil:
@@ -111,7 +112,7 @@ func boot(ctx context.Context, accel string) (time.Duration, error) {
 	cpu := map[string]string{"kvm": "host", "tcg": "max"}[accel]
 	ctx, cancel := context.WithTimeout(ctx, probeTime)
 	defer cancel()
-	c := exec.CommandContext(ctx, "qemu-system-x86_64", "-accel", accel, "-cpu", cpu, "-machine", "pc", "-m", "32", //nolint:gosec // all ours
+	c := exec.CommandContext(ctx, "qemu-system-x86_64", "-accel", accel, "-cpu", cpu, "-machine", "pc", "-m", "32",
 		"-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
 		"-device", "isa-debug-exit,iobase=0xf4,iosize=1", "-drive", "file="+path+",format=raw,if=ide")
 	var said bytes.Buffer

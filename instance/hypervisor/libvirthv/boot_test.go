@@ -31,7 +31,7 @@ func tiny(t *testing.T, d *Driver, h *pretendhost.Host, bus, device string) hype
 	src := hypervisor.Image{Path: filepath.Join(dir, "image"), Format: hypervisor.QCOW2}
 	base, disk := filepath.Join(dir, "base.qcow2"), filepath.Join(dir, "root.qcow2")
 	err = errors.Join(
-		os.Mkdir(dir, 0o755), //nolint:gosec // QEMU's user must get through
+		os.Mkdir(dir, 0o755),
 		os.WriteFile(src.Path, image, 0o600),
 		d.Convert(t.Context(), src, base),
 		d.MakeDisk(t.Context(), hypervisor.Disk{Path: disk, SizeBytes: 1 << 30, Base: base}))
@@ -133,7 +133,7 @@ func waitFor(t *testing.T, path, marker string) string {
 	tick, deadline := time.NewTicker(50*time.Millisecond), time.After(2*time.Minute)
 	defer tick.Stop()
 	for {
-		text, err := os.ReadFile(path) //nolint:gosec // a file of this test
+		text, err := os.ReadFile(path)
 		if err == nil && strings.Contains(string(text), marker) {
 			return string(text)
 		}

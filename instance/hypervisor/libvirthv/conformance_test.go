@@ -124,7 +124,7 @@ func TestConformanceQEMU(t *testing.T) {
 	hypervisortest.TestDriver(t, func(t *testing.T) hypervisortest.Env {
 		n++
 		dir := filepath.Join(h.Dir, fmt.Sprint(n))
-		if err := os.Mkdir(dir, 0o755); err != nil { //nolint:gosec // QEMU's user must get through
+		if err := os.Mkdir(dir, 0o755); err != nil {
 			t.Fatal(err)
 		}
 		d := opened(t, Options{URI: socket(h), Accelerator: QEMU, StorageDir: dir})
@@ -174,7 +174,7 @@ func TestEveryBusAndMachineStarts(t *testing.T) {
 	for name, dom := range goldenDomains() {
 		t.Run(name, func(t *testing.T) {
 			dir := filepath.Join(h.Dir, name)
-			if err := os.Mkdir(dir, 0o755); err != nil { //nolint:gosec // QEMU's user must get through
+			if err := os.Mkdir(dir, 0o755); err != nil {
 				t.Fatal(err)
 			}
 			dom := realize(t, d, dom, dir)

@@ -78,7 +78,7 @@ func controllersXML(dom hypervisor.Domain) []libvirtxml.DomainController {
 		for i, model := range []string{"ich9-uhci1", "ich9-uhci2", "ich9-uhci3"} {
 			add("usb", model, 0)
 			all[len(all)-1].USB = &libvirtxml.DomainControllerUSB{
-				Master: &libvirtxml.DomainControllerUSBMaster{StartPort: uint(2 * i)}, //nolint:gosec // 0 to 4
+				Master: &libvirtxml.DomainControllerUSBMaster{StartPort: uint(2 * i)},
 			}
 		}
 	}
@@ -100,5 +100,5 @@ func rootPorts(dom hypervisor.Domain) uint {
 			n++
 		}
 	}
-	return uint(min(n+4, 28)) //nolint:gosec // not negative
+	return uint(min(n+4, 28))
 }

@@ -2,6 +2,7 @@ package libvirthv
 
 import (
 	"fmt"
+	"slices"
 
 	"libvirt.org/go/libvirtxml"
 
@@ -59,10 +60,10 @@ func diskXML(h host, d hypervisor.DomainDisk) libvirtxml.DomainDisk {
 	}
 	// An empty element ends the chain; without it libvirt would look into the file for another backing file.
 	x.BackingStore = &libvirtxml.DomainDiskBackingStore{}
-	for i := len(d.Backing) - 1; i >= 0; i-- {
+	for _, v := range slices.Backward(d.Backing) {
 		x.BackingStore = &libvirtxml.DomainDiskBackingStore{
 			Format:       &libvirtxml.DomainDiskFormat{Type: driverType(hypervisor.QCOW2)},
-			Source:       sourceXML(h, d.Backing[i]),
+			Source:       sourceXML(h, v),
 			BackingStore: x.BackingStore,
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"sync/atomic"
@@ -53,7 +54,7 @@ func Open(ctx context.Context, o Options) (*Driver, error) {
 	}
 	d := &Driver{o: o, own: newOwnership(owner{Cloud: o.Owner, Node: o.Node})}
 	d.kind, d.reason = d.accelerator(ctx)
-	o.Logger.InfoContext(ctx, "chose the accelerator", "accelerator", d.kind, "reason", d.reason)
+	o.Logger.InfoContext(ctx, "chose the accelerator", slog.String("accelerator", d.kind), slog.String("reason", d.reason))
 	d.events = newEvents(d)
 	d.link = newLink(o, d.events.register, d.events.regained)
 	inner, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -204,6 +205,6 @@ func (d *Driver) call(ctx context.Context, op, id string, f func(c *libvirt.Conn
 
 func (d *Driver) free(ld *libvirt.Domain) {
 	if err := ld.Free(); err != nil {
-		d.o.Logger.Debug("freeing a domain", "error", err)
+		d.o.Logger.Debug("freeing a domain", slog.Any("error", err))
 	}
 }

@@ -75,7 +75,7 @@ func translate(op, id string, err error) error {
 			return fault.Because(op, p.kind, id, plain(err), "%s", p.cure)
 		}
 	}
-	switch e.Code {
+	switch e.Code { //nolint:exhaustive // there are more than a hundred; all others are nobody's fault we know of
 	case libvirt.ERR_XML_ERROR, libvirt.ERR_XML_DETAIL, libvirt.ERR_XML_INVALID_SCHEMA, libvirt.ERR_CONFIG_UNSUPPORTED,
 		libvirt.ERR_INVALID_ARG, libvirt.ERR_NO_SUPPORT, libvirt.ERR_ARGUMENT_UNSUPPORTED:
 		return fault.Because(op, fault.Invalid, id, plain(err), "libvirt refuses this domain")

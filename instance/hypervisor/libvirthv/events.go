@@ -4,6 +4,7 @@ package libvirthv
 
 import (
 	"context"
+	"log/slog"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -115,7 +116,7 @@ func (e *events) ask(ctx context.Context, id string) bool {
 		return err
 	})
 	if err != nil {
-		e.d.o.Logger.DebugContext(ctx, "an event is passed over", "domain", id, "error", err)
+		e.d.o.Logger.DebugContext(ctx, "an event is passed over", slog.String("domain", id), slog.Any("error", err))
 		return false
 	}
 	return <-answer == ours
@@ -133,8 +134,8 @@ func powerAfter(h happening) (hypervisor.Power, bool) {
 	case libvirt.DOMAIN_EVENT_UNDEFINED:
 		return "", true
 	case libvirt.DOMAIN_EVENT_STOPPED:
-		switch libvirt.DomainEventStoppedDetailType(h.detail) {
-		case libvirt.DOMAIN_EVENT_STOPPED_FAILED, libvirt.DOMAIN_EVENT_STOPPED_CRASHED:
+		why := libvirt.DomainEventStoppedDetailType(h.detail)
+		if why == libvirt.DOMAIN_EVENT_STOPPED_FAILED || why == libvirt.DOMAIN_EVENT_STOPPED_CRASHED {
 			return hypervisor.PowerCrashed, true
 		}
 		return hypervisor.PowerOff, true

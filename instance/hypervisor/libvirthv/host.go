@@ -59,7 +59,7 @@ func (d *Driver) describe(c *libvirt.Connect) (hypervisor.Host, error) {
 		Accelerator: d.kind,
 		Reason:      d.reason,
 		CPUs:        int(node.Cpus),
-		MemoryMiB:   int(node.Memory >> 10), //nolint:gosec // no host has 2^63 KiB
+		MemoryMiB:   int(node.Memory >> 10),
 		MaxVCPUs:    d.mostVCPUs(c),
 	}
 	if d.o.mock() {
@@ -78,7 +78,7 @@ func (d *Driver) mostVCPUs(c *libvirt.Connect) int {
 		}
 		var caps libvirtxml.DomainCaps
 		if caps.Unmarshal(text) == nil && caps.VCPU != nil && (most == 0 || int(caps.VCPU.Max) < most) {
-			most = int(caps.VCPU.Max) //nolint:gosec // some hundreds
+			most = int(caps.VCPU.Max)
 		}
 	}
 	if most > 0 {
@@ -215,7 +215,7 @@ func (u qemuUser) may(ctx context.Context, path, option string) bool {
 	}
 	refused := false
 	err := step.Do(ctx, "exec test", path, func() error {
-		c := exec.CommandContext(ctx, "test", option, path) //nolint:gosec // the option is one of ours
+		c := exec.CommandContext(ctx, "test", option, path)
 		c.Dir = "/"
 		c.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: u.uid, Gid: u.gid, Groups: u.groups}}
 		e, ok := errors.AsType[*exec.ExitError](c.Run())

@@ -64,11 +64,11 @@ func TestTheProbeIsWhatItsSourceSays(t *testing.T) {
 		{"as", "--64", "-o", o, "probe/probe.s"},
 		{"ld", "-Ttext", "0x7c00", "--oformat", "binary", "-o", bin, o},
 	} {
-		if out, err := exec.CommandContext(t.Context(), c[0], c[1:]...).CombinedOutput(); err != nil { //nolint:gosec // fixed
+		if out, err := exec.CommandContext(t.Context(), c[0], c[1:]...).CombinedOutput(); err != nil {
 			t.Skipf("this machine's %s cannot do it: %v: %s", c[0], err, out)
 		}
 	}
-	if got, err := os.ReadFile(bin); err != nil || !bytes.Equal(got, probe) || len(got) > 510 { //nolint:gosec // a file of this test
+	if got, err := os.ReadFile(bin); err != nil || !bytes.Equal(got, probe) || len(got) > 510 {
 		t.Errorf("probe.bin is not what probe.s assembles to; assemble it again (error %v)", err)
 	}
 }
@@ -84,14 +84,14 @@ func TestAFolderThatQEMUCannotPassIsNamed(t *testing.T) {
 	}
 	defer os.RemoveAll(top) //nolint:errcheck // of a test
 	shut, deep := filepath.Join(top, "shut"), filepath.Join(top, "shut", "deep")
-	if err := errors.Join(os.Chmod(top, 0o755), os.MkdirAll(deep, 0o755), os.Chmod(shut, 0o700)); err != nil { //nolint:gosec // that is the point
+	if err := errors.Join(os.Chmod(top, 0o755), os.MkdirAll(deep, 0o755), os.Chmod(shut, 0o700)); err != nil {
 		t.Fatal(err)
 	}
 	err = checkWay(t.Context(), nobody(), deep)
 	if text := fault.Text(err); !errors.Is(err, fault.Invalid) || !strings.Contains(text, "chmod o+x "+shut) {
 		t.Errorf("error is %v, want invalid with the cure chmod o+x %s", err, shut)
 	}
-	if err := os.Chmod(shut, 0o711); err != nil { //nolint:gosec // that is the cure
+	if err := os.Chmod(shut, 0o711); err != nil {
 		t.Fatal(err)
 	}
 	if err := checkWay(t.Context(), nobody(), deep); err != nil {

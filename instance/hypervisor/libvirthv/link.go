@@ -32,7 +32,7 @@ var eventLoop = sync.OnceValue(func() error { //nolint:gochecknoglobals // see a
 		return err
 	}
 	go func() {
-		for libvirt.EventRunDefaultImpl() == nil { //nolint:revive // all work is in the condition
+		for libvirt.EventRunDefaultImpl() == nil {
 		}
 	}()
 	return nil
@@ -115,7 +115,7 @@ func (l *link) borrow(op, ref string) (*libvirt.Connect, error) {
 // giveBack drops a reference to c; the last one closes it.
 func (l *link) giveBack(c *libvirt.Connect) {
 	if _, err := c.Close(); err != nil {
-		l.log.Debug("closing a connection to libvirt", "uri", l.uri, "error", err)
+		l.log.Debug("closing a connection to libvirt", slog.String("uri", l.uri), slog.Any("error", err))
 	}
 }
 
@@ -145,7 +145,7 @@ func (l *link) keep(ctx context.Context) {
 			if alive, err := c.IsAlive(); alive && err == nil {
 				continue
 			}
-			l.log.Warn("lost the connection to libvirt", "uri", l.uri)
+			l.log.WarnContext(ctx, "lost the connection to libvirt", slog.String("uri", l.uri))
 			l.drop(fault.New("libvirthv", fault.Unavailable, "", "the connection was lost"))
 		}
 		l.connect(ctx)
@@ -161,13 +161,13 @@ func (l *link) connect(ctx context.Context) {
 			close(l.decided)
 		}
 		if err == nil {
-			l.log.Info("connected to libvirt", "uri", l.uri)
+			l.log.InfoContext(ctx, "connected to libvirt", slog.String("uri", l.uri))
 			if again {
 				l.regain()
 			}
 			return
 		}
-		l.log.Warn("cannot connect to libvirt", "uri", l.uri, "error", err)
+		l.log.WarnContext(ctx, "cannot connect to libvirt", slog.String("uri", l.uri), slog.Any("error", err))
 		l.mu.Lock()
 		l.cause = err
 		l.mu.Unlock()
@@ -224,10 +224,10 @@ func (l *link) prepare(c *libvirt.Connect) (undo func() error, err error) {
 		return nil, err
 	}
 	if err := c.RegisterCloseCallback(func(*libvirt.Connect, libvirt.ConnectCloseReason) { l.wake() }); err != nil {
-		l.log.Debug("no close callback", "uri", l.uri, "error", err)
+		l.log.Debug("no close callback", slog.String("uri", l.uri), slog.Any("error", err))
 	}
 	if err := c.SetKeepAlive(keepAliveInterval, keepAliveCount); err != nil {
-		l.log.Debug("no keepalive", "uri", l.uri, "error", err)
+		l.log.Debug("no keepalive", slog.String("uri", l.uri), slog.Any("error", err))
 	}
 	return undo, nil
 }
@@ -255,7 +255,7 @@ func (l *link) drop(cause error) {
 // end takes everything off c and closes it. Each callback holds the connection open until it is taken off.
 func (l *link) end(c *libvirt.Connect, undo func() error) {
 	if err := errors.Join(undo(), c.UnregisterCloseCallback()); err != nil {
-		l.log.Debug("taking callbacks off a connection to libvirt", "uri", l.uri, "error", err)
+		l.log.Debug("taking callbacks off a connection to libvirt", slog.String("uri", l.uri), slog.Any("error", err))
 	}
 	l.giveBack(c)
 }

@@ -50,8 +50,8 @@ func domainXML(h host, dom hypervisor.Domain) (string, error) {
 		Title:       dom.Name,
 		Description: "Managed by Shaken Fist on node " + h.owner.Node + "; changes made here are overwritten.",
 		Metadata:    &libvirtxml.DomainMetadata{XML: string(mark)},
-		Memory:      &libvirtxml.DomainMemory{Value: uint(dom.MemoryMiB) << 10, Unit: "KiB"}, //nolint:gosec // checked
-		VCPU:        &libvirtxml.DomainVCPU{Placement: "static", Value: uint(dom.VCPUs)},     //nolint:gosec // checked
+		Memory:      &libvirtxml.DomainMemory{Value: uint(dom.MemoryMiB) << 10, Unit: "KiB"},
+		VCPU:        &libvirtxml.DomainVCPU{Placement: "static", Value: uint(dom.VCPUs)},
 		OS:          os,
 		Features: &libvirtxml.DomainFeatureList{
 			ACPI: &libvirtxml.DomainFeature{},

@@ -47,7 +47,7 @@ func (d *Driver) Convert(ctx context.Context, src hypervisor.Image, dst string) 
 
 func write(path string, b []byte) error {
 	const op = "simhv.write"
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // the path is the caller's business
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, fs.ErrNotExist) {
 		return fault.Because(op, fault.NotFound, path, err, "the file's folder is not there")
 	}

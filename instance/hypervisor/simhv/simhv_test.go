@@ -90,7 +90,7 @@ func TestARunningGuestIsPluggedIn(t *testing.T) {
 	dom.NICs = nil
 	check(1, "another Define", d.Define(t.Context(), dom))
 	check(0, "Vanish", d.Vanish("a"))
-	text, err := os.ReadFile(log) //nolint:gosec // a file of this test
+	text, err := os.ReadFile(log)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,8 +125,10 @@ func BenchmarkGuest(b *testing.B) {
 		path := filepath.Join(dir, id)
 		err := errors.Join(
 			d.MakeDisk(b.Context(), hypervisor.Disk{Path: path, SizeBytes: 20 << 30}),
-			d.Define(b.Context(), hypervisor.Domain{ID: id, VCPUs: 1, MemoryMiB: 64, ConsoleLog: path + ".log",
-				Disks: []hypervisor.DomainDisk{{Path: path, Device: "vda"}}}),
+			d.Define(b.Context(), hypervisor.Domain{
+				ID: id, VCPUs: 1, MemoryMiB: 64, ConsoleLog: path + ".log",
+				Disks: []hypervisor.DomainDisk{{Path: path, Device: "vda"}},
+			}),
 			d.Start(b.Context(), id))
 		if err != nil {
 			b.Fatal(err)

@@ -35,9 +35,9 @@ func TestASlowWatcherIsToldToLookAtEverything(t *testing.T) {
 	for range 2000 {
 		f.Send(hypervisor.Event{ID: "a"})
 	}
-	for e := range seq {
-		if e.ID != "" {
-			t.Errorf("first event is %+v, want the empty one", e)
+	for e, err := range seq {
+		if err != nil || e.ID != "" {
+			t.Errorf("first event is %+v, %v, want the empty one", e, err)
 		}
 		break
 	}

@@ -45,7 +45,7 @@ func (m *Maker) Make(ctx context.Context, path string, write func(partial string
 		return fault.Because(op, fault.Internal, path, err, "cannot remove what an earlier attempt left")
 	}
 	if err := write(partial); err != nil {
-		_ = os.Remove(partial) //nolint:errcheck // the next attempt removes it
+		_ = os.Remove(partial)
 		return err
 	}
 	if err := m.sync(partial); err != nil {
@@ -92,7 +92,7 @@ func (m *Maker) sync(path string) error {
 	if m.Volatile {
 		return nil
 	}
-	f, err := os.Open(path) //nolint:gosec // the path is the caller's business
+	f, err := os.Open(path)
 	if err != nil {
 		return err
 	}

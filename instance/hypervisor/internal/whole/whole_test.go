@@ -35,10 +35,10 @@ func TestWhatACutOffAttemptLeftIsReplaced(t *testing.T) {
 	if err := m.Make(t.Context(), path, writer("second")); err != nil {
 		t.Fatal(err)
 	}
-	if b, _ := os.ReadFile(path); string(b) != "second" { //nolint:errcheck // the comparison finds it
+	if b, _ := os.ReadFile(path); string(b) != "second" {
 		t.Errorf("file holds %q", b)
 	}
-	if left, _ := filepath.Glob(path + "*"); len(left) != 1 { //nolint:errcheck // the pattern is fixed
+	if left, _ := filepath.Glob(path + "*"); len(left) != 1 {
 		t.Errorf("left behind: %v", left)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -26,6 +27,7 @@ import (
 type key struct {
 	Hash   []byte    `json:"hash"`  // bcrypt of the secret
 	Tag    string    `json:"tag"`   // picks this key out of many without trying each, see Manager.tag
+	Seal   string    `json:"seal"`  // names the cluster's secret that Tag was made with
 	Nonce  string    `json:"nonce"` // part of every token; a new one ends all tokens of the key
 	Expiry time.Time `json:"expiry,omitzero"`
 }
@@ -61,11 +63,11 @@ func (m *Manager) newKey(ctx context.Context, namespace, name, secret string) (k
 	if err != nil {
 		return key{}, fault.Because(op, fault.Internal, namespace, err, "hashing the key")
 	}
-	tag, err := m.tag(ctx, namespace, secret)
+	tag, seal, err := m.tag(ctx, namespace, secret)
 	if err != nil {
 		return key{}, err
 	}
-	return key{Hash: hash, Tag: tag, Nonce: rand.Text()[:16]}, nil
+	return key{Hash: hash, Tag: tag, Seal: seal, Nonce: rand.Text()[:16]}, nil
 }
 
 // digest is what bcrypt sees of a secret. Bcrypt looks at 72 bytes; longer secrets are hashed first, so that all of
@@ -79,46 +81,64 @@ func digest(secret string) []byte {
 }
 
 // tag says which key a secret belongs to, to those who hold the cluster's secret. With it a login costs one bcrypt
-// compare, however many keys a namespace has.
-func (m *Manager) tag(ctx context.Context, namespace, secret string) (string, error) {
+// compare, however many keys a namespace has. Seal names the cluster's secret and tells nothing of it.
+func (m *Manager) tag(ctx context.Context, namespace, secret string) (tag, seal string, err error) {
 	cluster, err := m.Secret(ctx)
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
-	h := hmac.New(sha256.New, cluster)
-	h.Write([]byte(namespace + "\x00" + secret))
-	return hex.EncodeToString(h.Sum(nil)), nil
+	mac := func(text string) string {
+		h := hmac.New(sha256.New, cluster)
+		h.Write([]byte(text))
+		return hex.EncodeToString(h.Sum(nil))
+	}
+	return mac(namespace + "\x00" + secret), mac("seal")[:8], nil
 }
 
-// dummy is compared when there is no candidate, so that a wrong guess takes as long as a right one.
-var dummy = sync.OnceValue(func() []byte {
-	hash, _ := bcrypt.GenerateFromPassword([]byte("nobody's"), bcrypt.DefaultCost)
-	return hash
-})
+// candidates are the names of the keys that a secret of this tag may belong to, ascending: usually one or none. Where the
+// cluster's secret was changed, the keys made before that have no tag to go by: each of them may be it.
+func candidates(keys map[string]key, tag, seal string) []string {
+	var tagged, older []string
+	for _, name := range slices.Sorted(maps.Keys(keys)) {
+		k := keys[name]
+		switch {
+		case k.expired(time.Now()):
+		case subtle.ConstantTimeCompare([]byte(k.Tag), []byte(tag)) == 1:
+			tagged = append(tagged, name)
+		case k.Seal != seal:
+			older = append(older, name)
+		}
+	}
+	if len(tagged) > 0 {
+		return tagged[:1]
+	}
+	return older
+}
 
 // Login finds the key of the namespace that the secret belongs to. It costs one bcrypt compare, tens of milliseconds of
-// CPU. It fails with fault.NotFound if there is no such namespace, with fault.Unauthorized if no key matches.
+// CPU; more only while the namespace has keys older than the cluster's secret. It fails with fault.NotFound if there is no
+// such namespace, with fault.Unauthorized if no key matches.
 func (m *Manager) Login(ctx context.Context, namespace, secret string) (Login, error) {
 	const op = "namespace.Login"
 	row, exists := m.rows.Get(namespace)
-	tag, err := m.tag(ctx, namespace, secret)
+	tag, seal, err := m.tag(ctx, namespace, secret)
 	if err != nil {
 		return Login{}, err
 	}
-	found, hash := "", dummy()
-	for name, k := range row.Value.Keys {
-		if subtle.ConstantTimeCompare([]byte(k.Tag), []byte(tag)) == 1 && !k.expired(time.Now()) {
-			found, hash = name, k.Hash
+	names := candidates(row.Value.Keys, tag, seal)
+	for _, name := range names {
+		k := row.Value.Keys[name]
+		if bcrypt.CompareHashAndPassword(k.Hash, digest(secret)) == nil {
+			return Login{Namespace: namespace, Key: name, Nonce: k.Nonce}, nil
 		}
 	}
-	matches := bcrypt.CompareHashAndPassword(hash, digest(secret)) == nil
-	switch {
-	case !exists:
-		return Login{}, errNotFound(op, namespace)
-	case found == "" || !matches:
-		return Login{}, fault.New(op, fault.Unauthorized, namespace, "unauthorized")
+	if len(names) == 0 { // a wrong guess takes as long as a right one
+		_ = bcrypt.CompareHashAndPassword(m.dummy(), digest(secret))
 	}
-	return Login{Namespace: namespace, Key: found, Nonce: row.Value.Keys[found].Nonce}, nil
+	if !exists {
+		return Login{}, errNotFound(op, namespace)
+	}
+	return Login{}, fault.New(op, fault.Unauthorized, namespace, "unauthorized")
 }
 
 // Check fails with fault.Unauthorized if a login no longer holds: its namespace or key is gone, or the key was changed.
@@ -145,8 +165,7 @@ func (m *Manager) SetKey(ctx context.Context, namespace, name, secret string, mu
 	if err != nil {
 		return err
 	}
-	message := "set key"
-	return m.change(ctx, "set key", namespace, message, name, func(keys map[string]key) error {
+	return m.change(ctx, "set key", namespace, "set key", name, func(keys map[string]key) error {
 		if _, ok := keys[name]; mustExist && !ok {
 			return fault.New("namespace.SetKey", fault.NotFound, namespace, "key does not exist")
 		}

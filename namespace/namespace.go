@@ -3,10 +3,15 @@ package namespace
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
+	"maps"
 	"regexp"
 	"slices"
+	"sync"
 	"time"
+
+	"golang.org/x/crypto/bcrypt"
 
 	"github.com/shakenfist/shakenfist/event"
 	"github.com/shakenfist/shakenfist/fault"
@@ -38,7 +43,8 @@ type Manager struct {
 	events *event.Recorder
 	rows   *view.Table[record]
 	secret secret
-	cost   int // of bcrypt
+	cost   int           // of bcrypt
+	dummy  func() []byte // a hash of that cost that no secret matches
 }
 
 // New returns a manager whose tables are registered with v. Secret signs tokens; nil keeps a generated one in the store.
@@ -50,6 +56,10 @@ func New(v *view.View, events *event.Recorder, secretBytes []byte, cost int) *Ma
 	return &Manager{
 		view: v, events: events, cost: cost, secret: secret{store: v.Store(), value: secretBytes},
 		rows: view.NewTable[record](v, "namespace"),
+		dummy: sync.OnceValue(func() []byte {
+			hash, _ := bcrypt.GenerateFromPassword([]byte(rand.Text()), cost)
+			return hash
+		}),
 	}
 }
 
@@ -200,7 +210,7 @@ func (m *Manager) Delete(ctx context.Context, name string) error {
 		if err != nil {
 			return err
 		}
-		for _, kind := range []string{"instance", "network", "artifact"} {
+		for _, kind := range slices.Concat([]string{"instance", "network", "artifact"}, slices.Sorted(maps.Keys(kinds))) {
 			if kinds[kind] > 0 {
 				return fault.New(op, fault.Invalid, name, "you cannot delete a namespace with %ss", kind)
 			}

@@ -77,7 +77,7 @@ func (m *Manager) create(ctx context.Context, id string, s *Spec) error {
 		return err
 	}
 	tx.Check(store.Absent(m.rows.Key(id)))
-	tx.Do(m.rows.Put(id, r), m.statuses.Put(id, status{State: Initial, Since: r.Created}),
+	tx.Do(m.rows.Put(id, r), m.statuses.Put(id, status{Node: name, State: Initial, Since: r.Created}),
 		m.events.Op(ctx, about(id), event.Audit, "create request", map[string]any{"node": name, "considered": len(verdicts)}))
 	_, err = m.view.Commit(ctx, tx)
 	return explain(err, s)

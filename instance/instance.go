@@ -57,6 +57,7 @@ type image struct {
 
 // status is what the instance's node observed.
 type status struct {
+	Node  string           `json:"node"` // where it was placed
 	State State            `json:"state"`
 	Error string           `json:"error,omitempty"`
 	Since time.Time        `json:"since"`

@@ -93,6 +93,12 @@ func New(d Deps) *Manager {
 		return ids
 	})
 	m.statuses.Index("state", func(r view.Row[status]) []string { return []string{string(r.Value.State)} })
+	m.statuses.Index("building", func(r view.Row[status]) []string {
+		if r.Value.State == Initial || r.Value.State == Creating {
+			return []string{r.Value.Node}
+		}
+		return nil
+	})
 	m.statuses.Index("blob", blobsOf)
 	m.loop = reconcile.Loop{
 		Name: "instances", Reconcile: m.reconcile, All: m.here, Sweep: m.sweep, Resync: d.Resync, Log: d.Log,

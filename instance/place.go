@@ -26,7 +26,7 @@ func (c capacity) plus(s *Spec, sign int64) capacity {
 	}
 }
 
-// growth is what building a disk is expected to take at once, in bytes.
+// growth is what building an instance is expected to take of the disk at once, in bytes.
 const growth = 1 << 30
 
 // place picks a node for s and adds the claim of its capacity to tx. It fails as scheduler.Pick does.
@@ -37,7 +37,7 @@ func (m *Manager) place(ctx context.Context, tx *view.Txn, s *Spec) (string, []s
 	}
 	want := scheduler.Want{
 		VCPUs: int64(s.CPUs), MemoryMiB: int64(s.MemoryMiB), DiskGiB: s.diskGiB(),
-		GrowthBytes: growth * int64(len(s.Disks)), PlacedOn: s.PlacedOn, Affinity: affinity,
+		GrowthBytes: growth, PlacedOn: s.PlacedOn, Affinity: affinity,
 	}
 	rng := rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())) //nolint:gosec // spreads, does not protect
 	name, verdicts, err := scheduler.Pick(m.candidates(ctx, s, affinity), want, m.Limits, rng)
@@ -52,7 +52,6 @@ func (m *Manager) place(ctx context.Context, tx *view.Txn, s *Spec) (string, []s
 
 // candidates are the nodes as the scheduler sees them.
 func (m *Manager) candidates(ctx context.Context, s *Spec, affinity map[string]int) []scheduler.Node {
-	building := m.building()
 	var nodes []scheduler.Node
 	for _, n := range m.Nodes.List(ctx) {
 		if n.State == node.Stopped && n.Name != s.PlacedOn {
@@ -66,24 +65,11 @@ func (m *Manager) candidates(ctx context.Context, s *Spec, affinity map[string]i
 			Committed: scheduler.Committed{
 				VCPUs: c.Value.VCPUs, MemoryMiB: c.Value.MemoryMiB, DiskGiB: c.Value.DiskGiB, Instances: c.Value.Instances,
 			},
-			GrowthBytes: building[n.Name],
+			GrowthBytes: growth * int64(m.statuses.Count("building", n.Name)),
 			Tags:        m.tagsOn(n.Name, s.Namespace, affinity),
 		})
 	}
 	return nodes
-}
-
-// building is, by node, the disk growth promised to instances that are not built yet.
-func (m *Manager) building() map[string]int64 {
-	sum := map[string]int64{}
-	for _, state := range []State{Initial, Creating} {
-		for _, s := range m.statuses.By("state", string(state)) {
-			if r, ok := m.rows.Get(s.ID); ok {
-				sum[r.Value.Node] += growth * int64(len(r.Value.Spec.Disks))
-			}
-		}
-	}
-	return sum
 }
 
 // tagsOn counts, by tag, the namespace's instances on a node. Only who has an affinity pays for it.

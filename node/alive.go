@@ -12,8 +12,11 @@ import (
 
 // Join makes this process its node's: from now on Fence holds. It replaces a process of the same node that died without
 // a word; that one's writes are refused from then on.
-func (m *Manager) Join(ctx context.Context) (store.Lease, error) {
-	lease, err := m.deps.View.Store().Lease(ctx, m.deps.TTL)
+func (m *Manager) Join(ctx context.Context) (store.Lease, error) { return m.join(ctx, ctx) }
+
+// join is Join with a lease that lasts until life ends.
+func (m *Manager) join(ctx, life context.Context) (store.Lease, error) {
+	lease, err := m.deps.View.Store().Lease(life, m.deps.TTL)
 	if err != nil {
 		return nil, fault.Wrap("node.Join", m.deps.Name, err)
 	}
@@ -38,6 +41,9 @@ func (m *Manager) event(ctx context.Context, message string) store.Op {
 
 // Run keeps the node alive and its inventory true until ctx ends, and then leaves in order. Lease is Join's.
 func (m *Manager) Run(ctx context.Context, lease store.Lease) {
+	// A lease that replaces a lost one has to outlast ctx, too: leaving in order speaks for the node.
+	life, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
 	tick := time.NewTicker(m.deps.Resync)
 	defer tick.Stop()
 	for {
@@ -46,7 +52,7 @@ func (m *Manager) Run(ctx context.Context, lease store.Lease) {
 			m.leave(context.WithoutCancel(ctx), lease)
 			return
 		case <-lease.Done():
-			if again, err := m.Join(ctx); err == nil {
+			if again, err := m.join(ctx, life); err == nil {
 				lease = again
 			} else {
 				select { // the store is away; the lease is gone already, so there is no hurry

@@ -3,13 +3,20 @@ package server
 import (
 	"errors"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
+	"github.com/shakenfist/shakenfist"
 	"github.com/shakenfist/shakenfist/api"
 	"github.com/shakenfist/shakenfist/fault"
 	"github.com/shakenfist/shakenfist/instance"
+	"github.com/shakenfist/shakenfist/instance/hypervisor/simhv"
 	"github.com/shakenfist/shakenfist/network"
+	"github.com/shakenfist/shakenfist/network/netdriver/simnet"
+	"github.com/shakenfist/shakenfist/store/memstore"
 )
 
 const nothing = "11111111-2222-4333-8444-555555555555"
@@ -234,6 +241,28 @@ func TestStoreThatIsAwayIsSaid(t *testing.T) {
 	if a := l.send(http.MethodGet, "/readyz", "", nil); a.status != http.StatusOK {
 		t.Errorf("the store is back, but: %d %s", a.status, a.body)
 	}
+}
+
+func TestCloudThatDoesNotRunIsNotReady(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		net := simnet.New()
+		cloud, err := shakenfist.New(shakenfist.Config{
+			State: memstore.New(), Hypervisor: simhv.New(simhv.Options{Switch: net}), Network: net, Dir: t.TempDir(),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		handler := New(cloud, Options{})
+		for path, status := range map[string]int{"/": 200, "/healthz": 200, "/readyz": 503, "/instances": 503, "/nowhere": 404, "/metrics": 200} {
+			w := httptest.NewRecorder()
+			start := time.Now()
+			handler.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+			if w.Code != status || time.Since(start) > starting {
+				t.Errorf("%s: %d %s after %v", path, w.Code, w.Body, time.Since(start))
+			}
+		}
+	})
 }
 
 func TestServerThatLacksMoreSaysWhat(t *testing.T) {

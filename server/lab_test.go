@@ -35,7 +35,7 @@ var update = flag.Bool("update", false, "rewrite the golden files") //nolint:goc
 
 // lab is a simulated cloud behind the API, with the namespaces system, demo and other, whose keys have their names.
 type lab struct {
-	t      *testing.T
+	t      testing.TB
 	cloud  *shakenfist.Cloud
 	state  *memstore.Store
 	guests *simhv.Driver
@@ -67,7 +67,7 @@ func (s *syncBuffer) String() string {
 	return s.b.String()
 }
 
-func newLab(t *testing.T, change ...func(*Options)) *lab {
+func newLab(t testing.TB, change ...func(*Options)) *lab {
 	t.Helper()
 	state, net := memstore.New(), simnet.New()
 	l := &lab{

@@ -203,7 +203,7 @@ func (s *server) answer(w http.ResponseWriter, r *http.Request, rt route) {
 func (s *server) serve(w http.ResponseWriter, r *http.Request, rt route) (any, error) {
 	c := &call{Request: r}
 	if !rt.stateless {
-		if err := s.cloud.Fresh(r.Context()); err != nil {
+		if err := s.current(r.Context()); err != nil {
 			return nil, err
 		}
 	}
@@ -222,4 +222,17 @@ func (s *server) serve(w http.ResponseWriter, r *http.Request, rt route) (any, e
 		return nil, err
 	}
 	return rt.handle(c)
+}
+
+// starting bounds how long a request waits for a cloud that has just been started.
+const starting = 5 * time.Second
+
+// current waits until the cloud runs and this process sees everything that was committed before the request.
+func (s *server) current(ctx context.Context) error {
+	running, cancel := context.WithTimeout(ctx, starting)
+	defer cancel()
+	if err := s.cloud.Ready(running); err != nil {
+		return err
+	}
+	return s.cloud.Fresh(ctx)
 }

@@ -40,7 +40,7 @@ type config struct {
 	Halo      int    `env:"IP_DELETION_HALO_DURATION" envDefault:"300"` // seconds that a released address rests
 
 	Accelerator string `env:"ACCELERATOR" envDefault:"auto"` // kvm, qemu (emulation), or auto: kvm if a guest boots with it
-	LibvirtURI  string `env:"LIBVIRT_URI" envDefault:"qemu:///system"`
+	LibvirtURI  string `env:"LIBVIRT_URI" envDefault:"qemu:///system"`  // of the libvirt that runs guests
 	DiskBus     string `env:"DISK_BUS" envDefault:"virtio"` // of disks whose request names none
 
 	CPUOvercommit  float64 `env:"CPU_OVERCOMMIT_RATIO" envDefault:"16"`                          // vCPUs per thread of the host

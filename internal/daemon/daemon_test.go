@@ -181,8 +181,9 @@ func TestServiceManagerIsTold(t *testing.T) {
 	if got := told(); got != "READY=1" {
 		t.Errorf("told %q first", got)
 	}
-	if url := p.address(); status(url+"/readyz") != http.StatusOK {
-		t.Error("told to be ready too early")
+	f, err := readClientFile(filepath.Join(dir, clientFileName))
+	if err != nil || status(f.APIURL+"/readyz") != http.StatusOK {
+		t.Errorf("told to be ready too early: %v", err)
 	}
 	p.signal(syscall.SIGTERM)
 	if got := told(); got != "STOPPING=1" {

@@ -10,6 +10,8 @@ import (
 	"github.com/shakenfist/shakenfist/fault"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.uber.org/zap/zapcore"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
 )
 
 // A connection on which nothing is heard for keepAliveTime is tried, and given up after keepAliveTimeout more, so that
@@ -19,6 +21,10 @@ const (
 	keepAliveTime    = 10 * time.Second
 	keepAliveTimeout = 3 * time.Second
 )
+
+// reconnectMax bounds how long a lost connection is left alone between two tries. By itself gRPC waits up to two
+// minutes, and so long a cloud would stay away after its etcd has come back.
+const reconnectMax = 2 * time.Second
 
 // DialOptions say which etcd to use and how.
 type DialOptions struct {
@@ -46,6 +52,10 @@ func Dial(ctx context.Context, o DialOptions) (*Store, error) {
 	client, err := clientv3.New(clientv3.Config{
 		Endpoints: o.Endpoints, TLS: o.TLS, Username: o.Username, Password: o.Password,
 		DialTimeout: Timeout, DialKeepAliveTime: keepAliveTime, DialKeepAliveTimeout: keepAliveTimeout,
+		DialOptions: []grpc.DialOption{grpc.WithConnectParams(grpc.ConnectParams{
+			Backoff:           backoff.Config{BaseDelay: 100 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: reconnectMax},
+			MinConnectTimeout: Timeout,
+		})},
 		// What fails is told to the caller, so the client's warnings would only repeat it.
 		Logger: zapLogger(log, zapcore.ErrorLevel),
 	})

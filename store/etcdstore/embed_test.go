@@ -17,6 +17,7 @@ import (
 )
 
 func TestASecondDaemonIsToldAtOnceWhoHasTheDirectory(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	embedded(t, etcdstore.Options{Dir: dir, NoFsync: true})
 	start := time.Now()
@@ -32,6 +33,7 @@ func TestASecondDaemonIsToldAtOnceWhoHasTheDirectory(t *testing.T) {
 }
 
 func TestAToolThatUsesTheDataIsNoticed(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	s, err := etcdstore.Embedded(t.Context(), etcdstore.Options{Dir: dir, NoFsync: true})
 	if err != nil {
@@ -52,6 +54,7 @@ func TestAToolThatUsesTheDataIsNoticed(t *testing.T) {
 }
 
 func TestADirectoryThatCanNotBeUsedIsNamed(t *testing.T) {
+	t.Parallel()
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -65,6 +68,7 @@ func TestADirectoryThatCanNotBeUsedIsNamed(t *testing.T) {
 	}
 }
 
+// It counts the sockets of the process, so it runs while no other test does.
 func TestEmbeddedListensOnNoNetworkPort(t *testing.T) {
 	dir := t.TempDir()
 	before := listening(t)
@@ -109,6 +113,7 @@ func listening(t *testing.T) []string {
 }
 
 func TestADirectoryMayHaveALongPath(t *testing.T) {
+	t.Parallel()
 	dir := filepath.Join(t.TempDir(), strings.Repeat("long/", 30))
 	s := embedded(t, etcdstore.Options{Dir: dir, NoFsync: true})
 	put(t, s, "k", "v")
@@ -129,6 +134,7 @@ func TestADirectoryMayHaveALongPath(t *testing.T) {
 }
 
 func TestAStoreOutlivesItsProcessAndMayBeMoved(t *testing.T) {
+	t.Parallel()
 	first, second := filepath.Join(t.TempDir(), "a"), filepath.Join(t.TempDir(), "b")
 	s, err := etcdstore.Embedded(t.Context(), etcdstore.Options{Dir: first, NoFsync: true})
 	if err != nil {
@@ -168,6 +174,7 @@ func TestAStoreOutlivesItsProcessAndMayBeMoved(t *testing.T) {
 
 // More than 5000 entries make etcd refuse its own first requests after a start until it has read them.
 func TestAStartWithALongHistoryIsSilent(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	s, err := etcdstore.Embedded(t.Context(), etcdstore.Options{Dir: dir, NoFsync: true})
 	if err != nil {
@@ -182,6 +189,7 @@ func TestAStartWithALongHistoryIsSilent(t *testing.T) {
 }
 
 func TestCloseEndsWatches(t *testing.T) {
+	t.Parallel()
 	s := embedded(t, etcdstore.Options{NoFsync: true})
 	r, ended := put(t, s, "k", ""), make(chan error, 1)
 	ready := make(chan struct{})
@@ -203,6 +211,7 @@ func TestCloseEndsWatches(t *testing.T) {
 }
 
 func TestAFullStoreSaysSoAndRecovers(t *testing.T) {
+	t.Parallel()
 	dir, value := t.TempDir(), string(make([]byte, 512<<10))
 	o := etcdstore.Options{Dir: dir, NoFsync: true, Quota: 8 << 20}
 	s, err := etcdstore.Embedded(t.Context(), o)
@@ -231,6 +240,7 @@ func TestAFullStoreSaysSoAndRecovers(t *testing.T) {
 }
 
 func TestReclaimIsForEmbeddedStores(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	s := embedded(t, etcdstore.Options{Dir: dir, NoFsync: true})
 	for n := range 8 {

@@ -42,6 +42,7 @@ func child(dir string) {
 }
 
 func TestAKillLosesNoAcknowledgedCommit(t *testing.T) {
+	t.Parallel()
 	dir, acknowledged := t.TempDir(), make(map[string]bool)
 	for round := range 3 {
 		cmd := exec.CommandContext(t.Context(), os.Args[0]) //nolint:gosec // this test binary

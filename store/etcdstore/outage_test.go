@@ -19,6 +19,7 @@ import (
 )
 
 func TestDialSaysWhatItCouldNotReach(t *testing.T) {
+	t.Parallel()
 	where := "unix://" + filepath.Join(t.TempDir(), "nobody.sock")
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
@@ -37,6 +38,7 @@ func TestDialSaysWhatItCouldNotReach(t *testing.T) {
 
 // An etcd goes away and comes back. Requests meanwhile fail in time; a watch has no gap; a lease ends.
 func TestAnOutageIsBoundedAndLeavesNoGap(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	o := etcdstore.Options{Dir: dir, NoFsync: true}
 	server, err := etcdstore.Embedded(t.Context(), o)
@@ -129,10 +131,12 @@ func eventually(t *testing.T, try func() error) {
 		if time.Now().After(end) {
 			t.Fatalf("still after 30 s: %v", err)
 		}
+		<-time.After(20 * time.Millisecond)
 	}
 }
 
 func TestKeysGoWhenTheirOwnerFallsSilent(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	s := embedded(t, etcdstore.Options{Dir: dir, NoFsync: true, Prefix: "/shared"})
 	owner, err := etcdstore.Dial(t.Context(), etcdstore.DialOptions{
@@ -167,6 +171,7 @@ func TestKeysGoWhenTheirOwnerFallsSilent(t *testing.T) {
 }
 
 func TestAnEtcdWithPasswords(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	// Whoever tries a wrong password is told of in the log, as it should be.
 	embedded(t, etcdstore.Options{Dir: dir, NoFsync: true, Logger: slog.New(slog.DiscardHandler)})

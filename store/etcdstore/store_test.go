@@ -102,23 +102,36 @@ func (l *logBuffer) String() string {
 
 // The suite, on each way to have an etcd.
 func TestConformance(t *testing.T) {
+	t.Parallel()
 	for name, open := range stores(t) {
-		t.Run(name, func(t *testing.T) { storetest.TestStore(t, open) })
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			storetest.TestStore(t, open)
+		})
 	}
 }
 
 func TestRandomOps(t *testing.T) {
+	t.Parallel()
 	for name, open := range stores(t) {
-		t.Run(name, func(t *testing.T) { storetest.RandomOps(t, open) })
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			storetest.RandomOps(t, open)
+		})
 	}
 }
 
-// stores returns the ways to open a store: embedded, an etcd behind a socket, and the etcd that SF_ETCD names.
+// stores returns the ways to open a store: embedded, an etcd behind a socket, and a cluster: the one that SF_ETCD
+// names, such as 127.0.0.1:2379, or else three members in this process.
 func stores(t *testing.T) map[string]func(t *testing.T) store.Store {
 	t.Helper()
 	dir := t.TempDir()
 	embedded(t, etcdstore.Options{Dir: dir, NoFsync: true})
-	socket := "unix://" + filepath.Join(dir, etcdstore.SocketName)
+	socket := []string{"unix://" + filepath.Join(dir, etcdstore.SocketName)}
+	cluster := strings.Split(os.Getenv("SF_ETCD"), ",")
+	if cluster[0] == "" {
+		cluster = startCluster(t).endpoints
+	}
 	return map[string]func(t *testing.T) store.Store{
 		"embedded": func(t *testing.T) store.Store {
 			t.Helper()
@@ -126,28 +139,13 @@ func stores(t *testing.T) map[string]func(t *testing.T) store.Store {
 		},
 		"over a socket": func(t *testing.T) store.Store {
 			t.Helper()
-			return dialed(t, etcdstore.DialOptions{Endpoints: []string{socket}})
+			return dialed(t, etcdstore.DialOptions{Endpoints: socket})
 		},
 		"cluster": func(t *testing.T) store.Store {
 			t.Helper()
-			where := os.Getenv("SF_ETCD")
-			if where == "" {
-				skipUnless(t, "etcd", "no cluster was given: SF_ETCD=127.0.0.1:2379 go test ./store/etcdstore uses one")
-			}
-			return dialed(t, etcdstore.DialOptions{Endpoints: strings.Split(where, ",")})
+			return dialed(t, etcdstore.DialOptions{Endpoints: cluster})
 		},
 	}
-}
-
-// skipUnless skips, or fails if SF_REQUIRE names what is missing.
-func skipUnless(t *testing.T, what, why string) {
-	t.Helper()
-	for _, required := range strings.Split(os.Getenv("SF_REQUIRE"), ",") {
-		if required == what {
-			t.Fatalf("SF_REQUIRE names %s: %s", what, why)
-		}
-	}
-	t.Skip(why)
 }
 
 func put(t *testing.T, s store.Store, key, value string) store.Revision {

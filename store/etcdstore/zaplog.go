@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/soheilhy/cmux"
+	etcderrors "go.etcd.io/etcd/server/v3/etcdserver/errors"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 	"google.golang.org/grpc"
@@ -84,7 +85,9 @@ func expected(e zapcore.Entry, fields []zapcore.Field) bool {
 // closedByUs reports whether err is how the parts of a server take note of its Close.
 func closedByUs(err error) bool {
 	return errors.Is(err, context.Canceled) || errors.Is(err, net.ErrClosed) || errors.Is(err, http.ErrServerClosed) ||
-		errors.Is(err, cmux.ErrServerClosed) || errors.Is(err, cmux.ErrListenerClosed) || errors.Is(err, grpc.ErrServerStopped)
+		errors.Is(err, cmux.ErrServerClosed) || errors.Is(err, cmux.ErrListenerClosed) ||
+		errors.Is(err, grpc.ErrServerStopped) ||
+		errors.Is(err, etcderrors.ErrCanceled) || errors.Is(err, etcderrors.ErrStopped)
 }
 
 func attrs(fields []zapcore.Field) []slog.Attr {

@@ -12,7 +12,7 @@ import (
 )
 
 // patience bounds the wait for what must come. A store that keeps its promises never uses it up.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 // deadline returns a context that ends before the test would hang.
 func deadline(t *testing.T) context.Context {

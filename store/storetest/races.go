@@ -14,7 +14,7 @@ import (
 )
 
 // rounds is how often a race is run.
-const rounds = 100
+const rounds = 50
 
 func races() []promise {
 	return []promise{
@@ -136,7 +136,7 @@ func raceAdd(t *testing.T, s store.Store) {
 }
 
 func raceCount(t *testing.T, s store.Store) {
-	const workers, each, counters = 8, 25, 3
+	const workers, each, counters = 8, 10, 3
 	ctx := deadline(t)
 	for c := range counters {
 		put(t, s, fmt.Sprint("counter/", c), "0")

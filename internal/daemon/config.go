@@ -20,28 +20,28 @@ const keyPrefix = "SHAKENFIST_"
 // config is what an operator may set. One machine needs none of it.
 type config struct {
 	APIPort      int    `env:"API_PORT" envDefault:"13000"`        // TCP port of the REST API
-	TokenMinutes int    `env:"API_TOKEN_DURATION" envDefault:"15"` // life of a login
-	Secret       string `env:"AUTH_SECRET_SEED"`                   // signs logins; unset: made once and kept in the state store
+	TokenMinutes int    `env:"API_TOKEN_DURATION" envDefault:"15"` // minutes that a login lasts
+	Secret       string `env:"AUTH_SECRET_SEED"`                   // signs logins, 16 characters or more, the same on every node; unset: made once and kept in the state store
 	SecretFile   string `env:"AUTH_SECRET_SEED_FILE,file"`         // the same, read from the file of this name
 
-	Zone        string `env:"ZONE" envDefault:"shakenfist"`              // issuer of logins, end of guests' domain names
-	NodeName    string `env:"NODE_NAME"`                                 // unset: the host name
+	Zone        string `env:"ZONE" envDefault:"shakenfist"`              // availability zone, issuer of logins, end of guests' domain names
+	NodeName    string `env:"NODE_NAME"`                                 // of this node, for ever; unset: the host name
 	StoragePath string `env:"STORAGE_PATH" envDefault:"/srv/shakenfist"` // everything the daemon keeps lies below
 
-	EtcdHost      string   `env:"ETCD_HOST"`      // an etcd server to use; unset: one inside this process
+	EtcdHost      string   `env:"ETCD_HOST"`      // host of an etcd server to use, port 2379; unset: one inside this process
 	EtcdEndpoints []string `env:"ETCD_ENDPOINTS"` // the same for several, http://host:port separated by commas
 
 	IsHypervisor  bool `env:"NODE_IS_HYPERVISOR" envDefault:"true"`   // runs guests
 	IsNetworkNode bool `env:"NODE_IS_NETWORK_NODE" envDefault:"true"` // holds gateways of networks
 
-	MeshNIC   string `env:"NODE_MESH_NIC"`                              // carries VXLAN; unset: that of the default route
+	MeshNIC   string `env:"NODE_MESH_NIC"`                              // interface that carries VXLAN, lo for a node that is alone; unset: that of the default route
 	MaxMTU    int    `env:"MAX_HYPERVISOR_MTU" envDefault:"8000"`       // bytes; of the mesh, tenant networks get 50 less
 	DNSServer string `env:"DNS_SERVER" envDefault:"8.8.8.8"`            // offered to guests; several are separated by commas
 	Halo      int    `env:"IP_DELETION_HALO_DURATION" envDefault:"300"` // seconds that a released address rests
 
-	Accelerator string `env:"ACCELERATOR" envDefault:"auto"` // kvm, qemu (emulation), or auto: kvm if a guest boots with it
-	LibvirtURI  string `env:"LIBVIRT_URI" envDefault:"qemu:///system"`  // of the libvirt that runs guests
-	DiskBus     string `env:"DISK_BUS" envDefault:"virtio"` // of disks whose request names none
+	Accelerator string `env:"ACCELERATOR" envDefault:"auto"`           // kvm, qemu (emulation), or auto: kvm if a guest boots with it
+	LibvirtURI  string `env:"LIBVIRT_URI" envDefault:"qemu:///system"` // of the libvirt that runs guests
+	DiskBus     string `env:"DISK_BUS" envDefault:"virtio"`            // of disks whose request names none
 
 	CPUOvercommit  float64 `env:"CPU_OVERCOMMIT_RATIO" envDefault:"16"`                          // vCPUs per thread of the host
 	RAMOvercommit  float64 `env:"RAM_OVERCOMMIT_RATIO" envDefault:"3"`                           // guests' memory per memory of the host
@@ -49,7 +49,7 @@ type config struct {
 	DiskOvercommit float64 `env:"DISK_OVERCOMMIT_RATIO" envDefault:"10"`                         // virtual sizes per size of the disk
 	MinFreeDisk    float64 `env:"MINIMUM_FREE_DISK" envDefault:"-1"`                             // GiB kept free; negative: 20 or a tenth, whichever is less
 	Linger         int     `env:"CLEANER_DELAY" envDefault:"3600"`                               // seconds that a deleted object can still be read
-	MaxTransfer    int     `env:"MAX_IMAGE_TRANSFER_SECONDS" envDefault:"1800"`                  // longest download of an image
+	MaxTransfer    int     `env:"MAX_IMAGE_TRANSFER_SECONDS" envDefault:"1800"`                  // seconds that fetching an image may take in all
 	ImageURL       string  `env:"IMAGE_DOWNLOAD_URL" envDefault:"https://images.shakenfist.com"` // where debian:12 and its like are
 }
 

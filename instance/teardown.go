@@ -3,11 +3,14 @@ package instance
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"os"
+	"slices"
 	"syscall"
 	"time"
 
 	"github.com/shakenfist/shakenfist/fault"
+	"github.com/shakenfist/shakenfist/instance/hypervisor"
 	"github.com/shakenfist/shakenfist/internal/step"
 	"github.com/shakenfist/shakenfist/internal/view"
 )
@@ -88,24 +91,29 @@ func (m *Manager) sweep(ctx context.Context) error {
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return diskFault("read instances folder", m.dir(""), err)
 	}
-	// What was begun after this read is not in there, so it can't be removed by mistake.
-	if err := m.view.Fresh(ctx); err != nil {
-		return err
+	unwanted := func(d hypervisor.Status) bool { return !m.wanted(d.ID, false) }
+	stray := func(f os.DirEntry) bool { return !m.wanted(f.Name(), true) }
+	if slices.ContainsFunc(there, unwanted) || slices.ContainsFunc(folders, stray) {
+		// What was begun after the host was looked at is not in what was seen, so it can't be removed by mistake; what was
+		// begun before is in the view from here on.
+		if err := m.view.Fresh(ctx); err != nil {
+			return err
+		}
 	}
 	for _, d := range there {
-		if m.wanted(d.ID, false) {
+		if !unwanted(d) {
 			continue
 		}
-		m.Log.InfoContext(ctx, "removing a domain that nobody wants", "instance", d.ID)
+		m.Log.InfoContext(ctx, "removing a domain that nobody wants", slog.String("instance", d.ID))
 		if err := m.Driver.Remove(ctx, d.ID); err != nil {
 			return err
 		}
 	}
 	for _, f := range folders {
-		if m.wanted(f.Name(), true) {
+		if !stray(f) {
 			continue
 		}
-		m.Log.InfoContext(ctx, "removing a folder that nobody wants", "instance", f.Name())
+		m.Log.InfoContext(ctx, "removing a folder that nobody wants", slog.String("instance", f.Name()))
 		if err := m.removeFolder(ctx, f.Name()); err != nil {
 			return err
 		}
@@ -116,6 +124,9 @@ func (m *Manager) sweep(ctx context.Context) error {
 // wanted reports whether an instance has something here. One that failed keeps its folder, with the console's log.
 func (m *Manager) wanted(id string, folder bool) bool {
 	r, ok := m.rows.Get(id)
+	if !ok && m.rows.Unreadable(id) {
+		return true // by this program; a newer one wrote it
+	}
 	s, _ := m.statuses.Get(id)
 	if !ok || r.Value.Node != m.Nodes.Name() || s.Value.State == Deleted {
 		return false

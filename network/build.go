@@ -3,6 +3,7 @@ package network
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/netip"
 	"reflect"
 	"slices"
@@ -108,8 +109,10 @@ func (m *Manager) failed(ctx context.Context, row row, attached []Interface, min
 	if err := m.move(ctx, &tx, row.ID, Error, cause, "failed"); err != nil {
 		return 0, err
 	}
-	_, err = m.view.Commit(ctx, tx)
-	return 0, err
+	if _, err = m.view.Commit(ctx, tx); err != nil {
+		return 0, err
+	}
+	return 0, m.remove(ctx, id2(row)) // what was made of it
 }
 
 // wanted is what the network shall be on this node.
@@ -147,7 +150,7 @@ func (m *Manager) peers(ctx context.Context, row row, attached []Interface) []ne
 	for name := range names {
 		n, err := m.Nodes.Get(ctx, name)
 		if err != nil {
-			continue // a node that was never heard of has no address yet; its arrival wakes this network
+			continue // a node that was never heard of has no address yet; the next resync finds it
 		}
 		if a, err := netip.ParseAddr(n.MeshIP); err == nil {
 			peers = append(peers, a)
@@ -212,9 +215,10 @@ func (m *Manager) Ready(ctx context.Context, instance string) (bool, error) {
 	return true, nil
 }
 
+// tellInstances tells those that wait for this network on this node.
 func (m *Manager) tellInstances(attached []Interface) {
 	for _, i := range attached {
-		if i.Node != m.Nodes.Name() {
+		if i.Node != m.Nodes.Name() || i.State != Initial {
 			continue
 		}
 		for _, f := range m.onUp {
@@ -262,21 +266,32 @@ func (m *Manager) sweep(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// What was made after this read is not in there, so it can't be removed by mistake.
-	if err := m.view.Fresh(ctx); err != nil {
-		return err
-	}
-	for _, id := range there {
-		row, ok := m.rows.Get(id.UUID)
-		if ok && row.Value.VXLAN == id.VXLAN && m.status(id.UUID).State != Deleted {
-			continue
-		}
-		m.Log.InfoContext(ctx, "removing a network that nobody wants", "network", id.UUID)
-		if err := m.remove(ctx, id); err != nil {
+	unwanted := func(id netdriver.ID) bool { return !m.keeps(id) }
+	if slices.ContainsFunc(there, unwanted) {
+		// What was made after the host was looked at is not in what was seen, so it can't be removed by mistake; what was
+		// made before is in the view from here on.
+		if err := m.view.Fresh(ctx); err != nil {
 			return err
 		}
 	}
-	return m.forget(ctx)
+	var failed error
+	for _, id := range there {
+		if !unwanted(id) {
+			continue
+		}
+		m.Log.InfoContext(ctx, "removing a network that nobody wants", slog.String("network", id.UUID))
+		failed = errors.Join(failed, m.remove(ctx, id)) // one that stays is no reason to keep the others
+	}
+	return errors.Join(failed, m.forget(ctx))
+}
+
+// keeps reports whether a network on this node belongs to a record that is not deleted.
+func (m *Manager) keeps(id netdriver.ID) bool {
+	row, ok := m.rows.Get(id.UUID)
+	if !ok {
+		return m.rows.Unreadable(id.UUID) // by this program; a newer one wrote it
+	}
+	return row.Value.VXLAN == id.VXLAN && m.status(id.UUID).State != Deleted
 }
 
 // forget drops records that were deleted longer ago than Linger.

@@ -101,6 +101,9 @@ func (w *Real) Image() string { return w.images.URL + "/tiny.qcow2" }
 // ImageServer is where Image comes from.
 func (w *Real) ImageServer() *httptest.Server { return w.images }
 
+// URL is where the daemon's API is.
+func (w *Real) URL() string { return fmt.Sprintf("http://127.0.0.1:%d", w.port) }
+
 // State is the daemon's folder.
 func (w *Real) State() string { return filepath.Join(w.Dir, "state") }
 
@@ -165,7 +168,7 @@ func (w *Real) Start(ctx context.Context, t testing.TB, kill Point) *Daemon {
 
 func (w *Real) awaitReady(ctx context.Context, t testing.TB, ended <-chan struct{}, log fmt.Stringer) {
 	t.Helper()
-	url := fmt.Sprintf("http://127.0.0.1:%d/readyz", w.port)
+	url := w.URL() + "/readyz"
 	for {
 		select {
 		case <-ended:
@@ -192,7 +195,7 @@ func (w *Real) client(t testing.TB) *client.Client {
 		URL       string `json:"apiurl"`
 		Namespace string `json:"namespace"`
 		Key       string `json:"key"`
-	}{fmt.Sprintf("http://127.0.0.1:%d", w.port), "system", "none"}
+	}{w.URL(), "system", "none"}
 	if text, err := os.ReadFile(filepath.Join(w.State(), "client.json")); err == nil {
 		require.NoError(t, json.Unmarshal(text, &o))
 	}

@@ -182,5 +182,5 @@ func ParseMAC(text string) (string, error) {
 	default:
 		return mac.String(), nil
 	}
-	return "", fault.New("network.ParseMAC", fault.Invalid, "", "%.64q %s", text, why)
+	return "", fault.New("network.ParseMAC", fault.Invalid, "", "macaddress %.64q %s", text, why)
 }

@@ -238,7 +238,7 @@ func TestMACAddresses(t *testing.T) {
 			if got != tt.want || (tt.refused == "") != (err == nil) {
 				t.Errorf("got %q, %v", got, err)
 			}
-			if err != nil && (fault.KindOf(err) != fault.Invalid || !strings.HasPrefix(fault.Text(err), tt.refused)) {
+			if err != nil && (fault.KindOf(err) != fault.Invalid || !strings.HasPrefix(fault.Text(err), "macaddress "+tt.refused)) {
 				t.Errorf("error is %v: %s", fault.KindOf(err), fault.Text(err))
 			}
 		})

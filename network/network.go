@@ -24,7 +24,7 @@ type Network struct {
 	DNS       bool
 	VXLAN     int // VXLAN network identifier
 	State     State
-	Error     string // what went wrong and what to do; "" unless State is Error
+	Error     string // what went wrong and what to do; "" unless it could not be made
 	Created   time.Time
 }
 
@@ -82,7 +82,7 @@ func (m *Manager) get(id string) (Network, bool) {
 	}
 	s := m.status(id)
 	n.State, n.Error = s.State, s.Error
-	if !r.Deleted.IsZero() && n.State != Deleted && n.State != Error {
+	if !r.Deleted.IsZero() && n.State != Deleted {
 		n.State = DeleteWait
 	}
 	return n, true

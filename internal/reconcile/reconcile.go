@@ -17,8 +17,8 @@ type Loop struct {
 	// Name is the loop's name in logs.
 	Name string
 	// Reconcile takes the next steps for one object. It is safe at any moment and any number of times. A duration above
-	// 0 asks to be called again after it; an error is logged and retried with growing pauses, each at most that duration. Its context ends when the
-	// loop does, or when the object is interrupted.
+	// 0 asks to be called again after it; an error is logged and retried with growing pauses, each at most that duration.
+	// Its context ends when the loop does, or when the object is interrupted.
 	Reconcile func(ctx context.Context, id string) (time.Duration, error)
 	// All lists the objects to look at when the loop starts and at every resync.
 	All func() []string
@@ -57,7 +57,7 @@ type object struct {
 	again    bool // woken while running
 	cancel   context.CancelFunc
 	failures int
-	told     string // the failure that was logged last
+	told     string      // the failure that was logged last
 	races    int         // lost one after the other
 	timer    *time.Timer // a retry to come
 }

@@ -196,8 +196,38 @@ func TestPausesDoubleUpToTenSeconds(t *testing.T) {
 		for i := 1; i < len(at); i++ {
 			within(t, min(100*time.Millisecond<<min(i-1, 20), 10*time.Second), at[i]-at[i-1])
 		}
-		require.Equal(t, len(b.at()), strings.Count(b.logged(), "the host has a cold"))
+		require.Equal(t, 1, strings.Count(b.logged(), "the host has a cold"), "a failure is told once")
 		require.Contains(t, b.logged(), "id=a")
+	})
+}
+
+func TestAPauseIsNoLongerThanAsked(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := run(t, &reconcile.Loop{}, func(context.Context, string) (time.Duration, error) {
+			return 2 * time.Second, errors.New("no")
+		})
+		b.Wake("a")
+		time.Sleep(time.Minute)
+		at := b.at()
+		for i := 1; i < len(at); i++ {
+			require.LessOrEqual(t, at[i]-at[i-1], 2*time.Second)
+		}
+		require.GreaterOrEqual(t, len(at), 30)
+	})
+}
+
+func TestAnotherFailureIsToldAndSoIsTheSameAfterASuccess(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		answers := []error{errors.New("red"), errors.New("red"), errors.New("blue"), errors.New("red"), nil, errors.New("red"), nil}
+		i := 0
+		b := run(t, &reconcile.Loop{}, func(context.Context, string) (time.Duration, error) {
+			defer func() { i++ }()
+			return time.Second, answers[min(i, len(answers)-1)]
+		})
+		b.Wake("a")
+		time.Sleep(time.Minute)
+		require.Equal(t, 3, strings.Count(b.logged(), "error=red"))
+		require.Equal(t, 1, strings.Count(b.logged(), "error=blue"))
 	})
 }
 

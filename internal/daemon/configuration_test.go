@@ -79,7 +79,9 @@ func fieldComments(t *testing.T) map[string]string {
 		if !ok || spec.Name.Name != "config" {
 			return true
 		}
-		for _, f := range spec.Type.(*ast.StructType).Fields.List {
+		fields, ok := spec.Type.(*ast.StructType)
+		require.True(t, ok)
+		for _, f := range fields.Fields.List {
 			comments[f.Names[0].Name] = strings.TrimSpace(f.Comment.Text())
 		}
 		return false

@@ -24,7 +24,7 @@ func TestStepsAreRecordedAndKillable(t *testing.T) {
 		t.Fatal(err)
 	}
 	path := filepath.Join(dir, clientFileName)
-	mustContain(t, string(record), "commit create namespace\tsystem\tafter\n", "rename client file\t"+path+"\tbefore\n")
+	mustContain(t, string(record), "commit create namespace\tsystem\tafter", "rename client file\t"+path+"\tbefore")
 	if _, err := os.Stat(path); !os.IsNotExist(err) {
 		t.Errorf("the file came to be before its rename: %v", err)
 	}

@@ -77,7 +77,7 @@ func start(t *testing.T, variables []string, args ...string) *process {
 	}
 	p := &process{t: t, ended: make(chan struct{})}
 	p.cmd = exec.Command(self, args...)
-	p.cmd.Env = append([]string{asDaemon + "=1", "TMPDIR=" + os.TempDir(), "PATH=" + os.Getenv("PATH")}, variables...)
+	p.cmd.Env = append([]string{asDaemon + "=1", "TMPDIR=" + t.TempDir(), "PATH=" + os.Getenv("PATH")}, variables...)
 	p.cmd.Stderr = p
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {

@@ -216,7 +216,7 @@ func readSteps(t testing.TB, path string) []Point {
 	var all []Point
 	for line := range strings.Lines(string(text)) {
 		f := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
-		require.Len(t, f, 3, "step %q", line)
+		require.Len(t, f, 4, "step %q", line)
 		kind := Point{Step: f[0], After: f[2] == "after"}
 		seen[kind]++
 		all = append(all, Point{Step: f[0], Nth: seen[kind], After: kind.After})

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/shakenfist/shakenfist/fault"
 	"github.com/shakenfist/shakenfist/internal/step"
@@ -24,8 +25,8 @@ type failpoint struct {
 	action string
 }
 
-// hook returns the hook that acts at SF_FAILPOINT and appends each step to SF_STEPS_FILE: name, object, before or after,
-// separated by tabs.
+// hook returns the hook that acts at SF_FAILPOINT and appends each step to SF_STEPS_FILE: name, object, before or after, and
+// when since the start, separated by tabs.
 func hook() (step.Hook, error) {
 	point, err := parseFailpoint(os.Getenv("SF_FAILPOINT"))
 	if err != nil {
@@ -38,11 +39,11 @@ func hook() (step.Hook, error) {
 		}
 	}
 	var mu sync.Mutex
-	reached := 0
+	reached, start := 0, time.Now()
 	return func(ctx context.Context, s step.Step) error {
 		mu.Lock()
 		if record != nil {
-			fmt.Fprintf(record, "%s\t%s\t%s\n", s.Name, s.Ref, side(s.After))
+			fmt.Fprintf(record, "%s\t%s\t%s\t%s\n", s.Name, s.Ref, side(s.After), time.Since(start))
 		}
 		hit := false
 		if s.Name == point.name && s.After == point.after {

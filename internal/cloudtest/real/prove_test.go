@@ -58,7 +58,6 @@ func TestProveFigures(t *testing.T) {
 	first, err := cloudtest.Up(ctx, p.Client, w.Image()) // from here on the image is cached
 	require.NoError(t, err)
 	bare := newBare(t, first)
-	defer bare.close(t)
 	network := first.Interfaces[0].NetworkUUID
 	first, err = p.Client.DeleteInstance(ctx, first.UUID)
 	require.NoError(t, err)
@@ -83,6 +82,10 @@ func TestProveFigures(t *testing.T) {
 
 		up, down := bare.cycle(t)
 		bareUp, bareDown = append(bareUp, up), append(bareDown, down)
+	}
+	bare.close(t)
+	if text, err := os.ReadFile(filepath.Join(w.Dir, "steps")); err == nil && os.Getenv("SF_SHOW") != "" {
+		t.Log(string(text))
 	}
 	t.Logf("proof: POST /instances accepted: median %s of %d (aim 5ms)", median(accepted), rounds)
 	t.Logf("proof: POST to domain running, image cached: median %s; bare libvirt define+start of the same XML: %s; %.2f times (aim 1.15; the original 3.4)",
@@ -187,6 +190,11 @@ func (b *bare) close(t *testing.T) {
 	t.Helper()
 	_, err := b.c.Close()
 	require.NoError(t, err)
+	logs, err := filepath.Glob("/var/log/libvirt/qemu/*" + b.id + "*")
+	require.NoError(t, err)
+	for _, l := range logs {
+		require.NoError(t, os.Remove(l))
+	}
 }
 
 // TestProveIdle looks at a daemon that has nothing to do for a minute, with one network and one instance that is off.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -107,6 +108,27 @@ func states[S ~string](b *strings.Builder, kind string, first S, next func(S) []
 		}
 	}
 	b.WriteString("```\n")
+}
+
+// docs/decisions/0018-dependencies.md names every module that is used, with the reason.
+func TestEveryDependencyHasItsReason(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("docs/decisions/0018-dependencies.md")
+	require.NoError(t, err)
+	var known []string
+	for _, m := range regexp.MustCompile("`([a-z0-9._/-]+/[a-z0-9._/-]+)`").FindAllStringSubmatch(string(page), -1) {
+		known = append(known, m[1])
+	}
+	for _, line := range goList(t, "-tags", "libvirt_dlopen,prove,failpoints", "-f",
+		`{{join .Imports "\n"}}{{"\n"}}{{join .TestImports "\n"}}{{"\n"}}{{join .XTestImports "\n"}}`, "./...") {
+		host, _, _ := strings.Cut(line, "/")
+		if !strings.Contains(host, ".") || strings.HasPrefix(line, module) {
+			continue
+		}
+		if !slices.ContainsFunc(known, func(k string) bool { return strings.Contains(line+"/", k+"/") }) {
+			t.Errorf("%s is used, and docs/decisions/0018-dependencies.md does not say why", line)
+		}
+	}
 }
 
 // node is a state's name as the diagrams can have it.

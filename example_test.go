@@ -74,7 +74,7 @@ func ExampleCloud_noRoom() {
 	fmt.Println(errors.Is(err, fault.Exhausted), fault.Text(err))
 	fmt.Println(len(cloud.Instances.List(ctx, instance.Filter{})), stop())
 	// Output:
-	// true no node can take 1 vCPU, 1073741824 MiB of memory and 8 GiB of disk: node-1 needs 1073741824 MiB, one instance can have at most 2095104 MiB here (2097152 MiB of memory less 2048 MiB reserved)
+	// true no node can take 1 vCPU, 1073741824 MiB of memory and 8 GiB of disk: node-1 needs 1073741824 MiB, one instance can have at most 2095104 MiB here (2097152 MiB of memory less 2048 MiB reserve)
 	// 0 <nil>
 }
 

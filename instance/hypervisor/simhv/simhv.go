@@ -10,7 +10,6 @@ package simhv
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"iter"
 	"slices"
 	"sync"
@@ -268,5 +267,5 @@ func (d *Driver) nextFailure(method, ref string) error {
 		return nil
 	}
 	d.failing[method] = queue[1:]
-	return fmt.Errorf("simhv.%s %s: %w", method, ref, queue[0])
+	return fault.Wrap("simhv."+method, ref, queue[0])
 }

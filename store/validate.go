@@ -41,7 +41,7 @@ func validateCheck(c Check) error {
 	case CheckAt:
 		// An etcd compares an absent key as one at revision 0, so without this rule the check would hold there.
 		if c.Revision <= 0 {
-			return invalid(c.Key, "revision %d of key %q can not be checked; Absent checks that there is none", c.Revision, c.Key)
+			return invalid(c.Key, "revision %d of key %q cannot be checked; Absent checks that there is none", c.Revision, c.Key)
 		}
 	case CheckAbsent, CheckEmpty:
 	default:

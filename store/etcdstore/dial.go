@@ -60,12 +60,12 @@ func Dial(ctx context.Context, o DialOptions) (*Store, error) {
 		Logger: zapLogger(log, zapcore.ErrorLevel),
 	})
 	if err != nil {
-		return nil, fault.Because(op, fault.Unavailable, where, err, "can not use etcd at %s", where)
+		return nil, fault.Because(op, fault.Unavailable, where, err, "cannot use etcd at %s", where)
 	}
 	s := newStore(client, prefix, log)
 	if _, err := s.List(ctx, "", "", 1); err != nil {
 		_ = s.Close() // nothing was written; why it does not serve is what counts
-		return nil, fault.Because(op, fault.KindOf(err), where, err, "can not use etcd at %s", where)
+		return nil, fault.Because(op, fault.KindOf(err), where, err, "cannot use etcd at %s", where)
 	}
 	return s, nil
 }

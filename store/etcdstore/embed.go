@@ -65,7 +65,7 @@ func Embedded(ctx context.Context, o Options) (*Store, error) {
 		return nil, fault.Because(op, fault.Invalid, o.Dir, err, "directory %s has no absolute path", o.Dir)
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fault.Because(op, fault.Internal, dir, err, "can not make the state store's directory %s", dir)
+		return nil, fault.Because(op, fault.Internal, dir, err, "cannot make the state store's directory %s", dir)
 	}
 	o.Dir, o.Logger = dir, loggerOr(o.Logger)
 	srv, err := startServer(ctx, op, o)
@@ -95,7 +95,7 @@ func startServer(ctx context.Context, op string, o Options) (_ *server, err erro
 		return nil, err
 	}
 	if srv.socket, err = newSocket(o.Dir); err != nil {
-		return nil, fault.Because(op, fault.Internal, o.Dir, err, "can not make a socket in %s", o.Dir)
+		return nil, fault.Because(op, fault.Internal, o.Dir, err, "cannot make a socket in %s", o.Dir)
 	}
 	shrinkSegments()
 	if srv.etcd, err = embed.StartEtcd(serverConfig(o, srv.socket.path)); err != nil {
@@ -103,7 +103,7 @@ func startServer(ctx context.Context, op string, o Options) (_ *server, err erro
 	}
 	// Connecting takes the right to write, which the usual umask leaves to the owner; this holds for any umask.
 	if err := os.Chmod(filepath.Join(o.Dir, SocketName), 0o600); err != nil {
-		return nil, fault.Because(op, fault.Internal, o.Dir, err, "can not keep others from the socket in %s", o.Dir)
+		return nil, fault.Because(op, fault.Internal, o.Dir, err, "cannot keep others from the socket in %s", o.Dir)
 	}
 	select {
 	case <-srv.etcd.Server.ReadyNotify():

@@ -20,7 +20,7 @@ func (s *Store) explain(ctx context.Context, op, ref string, err error) error {
 	case errors.Is(err, context.DeadlineExceeded):
 		return fault.Because(op, fault.Unavailable, ref, err, "the state store did not answer within %v", Timeout)
 	case !errors.As(err, &answer):
-		return fault.Because(op, fault.Unavailable, ref, err, "the state store can not be reached")
+		return fault.Because(op, fault.Unavailable, ref, err, "the state store cannot be reached")
 	case errors.Is(answer, rpctypes.ErrNoSpace):
 		return fault.Because(op, fault.Exhausted, ref, err, "%s", s.roomAdvice())
 	case errors.Is(answer, rpctypes.ErrLeaseNotFound):

@@ -20,7 +20,7 @@ func lockDir(op, dir string) (*flock.Flock, error) {
 	l := flock.New(path, flock.SetPermissions(0o600))
 	ok, err := l.TryLock()
 	if err != nil {
-		return nil, fault.Because(op, fault.Internal, dir, err, "can not lock the state store's directory %s", dir)
+		return nil, fault.Because(op, fault.Internal, dir, err, "cannot lock the state store's directory %s", dir)
 	}
 	if !ok {
 		return nil, fault.New(op, fault.Conflict, dir, "the state store in %s is in use by %s; stop that first", dir, holder(path))
@@ -28,7 +28,7 @@ func lockDir(op, dir string) (*flock.Flock, error) {
 	// The pid is for people. Written after the lock was taken, it names its holder or, for a moment, nobody.
 	if err := os.WriteFile(path, fmt.Appendln(nil, os.Getpid()), 0o600); err != nil {
 		_ = l.Unlock() // the write failed first
-		return nil, fault.Because(op, fault.Internal, dir, err, "can not write to the state store's directory %s", dir)
+		return nil, fault.Because(op, fault.Internal, dir, err, "cannot write to the state store's directory %s", dir)
 	}
 	return l, nil
 }
@@ -41,7 +41,7 @@ func fileFree(op, path string) error {
 	l := flock.New(path, flock.SetFlag(os.O_RDWR))
 	ok, err := l.TryLock()
 	if err != nil {
-		return fault.Because(op, fault.Internal, path, err, "can not open the state store's file %s", path)
+		return fault.Because(op, fault.Internal, path, err, "cannot open the state store's file %s", path)
 	}
 	if !ok {
 		return fault.New(op, fault.Conflict, path, "the state store's file %s is in use, perhaps by etcdutl; stop that first", path)

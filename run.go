@@ -28,7 +28,7 @@ func (c *Cloud) Run(ctx context.Context) error {
 		defer os.RemoveAll(c.config.Dir) //nolint:errcheck // a temporary folder
 	}
 	if err := os.MkdirAll(filepath.Join(c.config.Dir, "instances"), 0o755); err != nil { //nolint:gosec // the hypervisor's user passes through
-		return fault.Because("shakenfist.Run", fault.Invalid, "", err, "the cloud's folder can't be made")
+		return fault.Because("shakenfist.Run", fault.Invalid, "", err, "the cloud's folder cannot be made")
 	}
 	ctx = step.WithHook(ctx, c.config.Steps)
 

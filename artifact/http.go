@@ -46,7 +46,7 @@ func newClient(given *http.Client) *http.Client {
 func (m *Manager) ask(ctx context.Context, from string, known origin) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, from, http.NoBody)
 	if err != nil {
-		return nil, fault.New("fetch image", fault.Invalid, "", "%s can't be asked for", redact(from))
+		return nil, fault.New("fetch image", fault.Invalid, "", "%s cannot be asked for", redact(from))
 	}
 	req.Header.Set("User-Agent", "shakenfist")
 	req.Header.Set("Accept-Encoding", "identity")
@@ -127,7 +127,7 @@ func connectionError(err error) error {
 	case errors.As(err, &dns) && dns.IsNotFound:
 		return fault.New(op, fault.Invalid, "", "there is no host %s: check the URL", dns.Name)
 	case errors.As(err, &certificate):
-		return fault.Because(op, fault.Invalid, "", certificate.Err, "the server can't prove who it is")
+		return fault.Because(op, fault.Invalid, "", certificate.Err, "the server cannot prove who it is")
 	}
-	return fault.Because(op, fault.Unavailable, "", err, "the server can't be reached, or broke off")
+	return fault.Because(op, fault.Unavailable, "", err, "the server cannot be reached, or broke off")
 }

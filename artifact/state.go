@@ -48,7 +48,7 @@ func stateOf(r record, s status) State {
 // passes here; a move the table lacks is a defect.
 func (m *Manager) move(ctx context.Context, tx *view.Txn, id string, from, to State, t event.Type, message string, extra map[string]any) error {
 	if from != to && !slices.Contains(next[from], to) {
-		return fault.New("artifact.move", fault.Internal, id, "an artifact can't go from %s to %s", from, to)
+		return fault.New("artifact.move", fault.Internal, id, "an artifact cannot go from %s to %s", from, to)
 	}
 	tx.Do(m.Events.Op(ctx, about(id), t, message, extra))
 	return nil

@@ -35,7 +35,7 @@ func validateURL(text string) error {
 	u, err := url.Parse(text)
 	switch {
 	case err != nil:
-		return fault.New(op, fault.Invalid, "", "url %.80q can't be understood", redact(text))
+		return fault.New(op, fault.Invalid, "", "url %.80q cannot be understood", redact(text))
 	case u.Scheme != "http" && u.Scheme != "https":
 		return fault.New(op, fault.Invalid, "",
 			"url %.80q is neither an http:// or https:// URL nor a shorthand such as cirros:0.6.3 or debian:12", redact(text))

@@ -89,7 +89,7 @@ func (m *Manager) match(r Request) (row, bool, error) {
 		return foreign[0], true, nil
 	}
 	return row{}, false, fault.New("artifact.match", fault.Conflict, "",
-		"%d artifacts of other namespaces come from %s and none of namespace %q: name one by its UUID, as sf://snapshot/UUID", len(foreign), redact(r.URL), r.Namespace)
+		"%d artifacts of other namespaces come from %s and none of namespace %q: have all but one deleted, or take the image from another URL", len(foreign), redact(r.URL), r.Namespace)
 }
 
 func (m *Manager) create(ctx context.Context, tx *view.Txn, r Request) (Wanted, error) {

@@ -237,7 +237,7 @@ func TestAURLThatIsNoneIsRefusedAtOnce(t *testing.T) {
 		"http://":                               "names no host",
 		"http://host/a b":                       "has a blank or a control character",
 		"http://host/a\nb":                      "has a blank or a control character",
-		"http://[::1":                           "can't be understood",
+		"http://[::1":                           "cannot be understood",
 		"http://h/" + strings.Repeat("x", 4096): "url has 4105 bytes, at most 4096 are allowed",
 	}
 	synctest.Test(t, func(t *testing.T) {

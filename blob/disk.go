@@ -17,7 +17,7 @@ func diskError(path string, err error) error {
 		return fault.Because(op, fault.Exhausted, path, err,
 			"no room for %s: %d MiB free; delete artifacts that are not needed, or give the storage folder a larger disk", path, free>>20)
 	}
-	return fault.Because(op, fault.Internal, path, err, "%s can't be written; check the disk and the folder's permissions", path)
+	return fault.Because(op, fault.Internal, path, err, "%s cannot be written; check the disk and the folder's permissions", path)
 }
 
 // room fails with fault.Exhausted if size more bytes don't fit on the disk that path is on. Unknown sizes count as 0.

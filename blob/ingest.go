@@ -124,7 +124,7 @@ func (m *Manager) discard(ctx context.Context, path string) error {
 	}
 	return step.Do(context.WithoutCancel(ctx), "remove file", filepath.Base(path), func() error {
 		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fault.Because("blob.discard", fault.Internal, path, err, "the file can't be removed")
+			return fault.Because("blob.discard", fault.Internal, path, err, "the file cannot be removed")
 		}
 		return nil
 	})

@@ -99,7 +99,7 @@ func (m *Manager) OnCached(f func(blobID string)) { m.onCached = append(m.onCach
 func (m *Manager) Run(ctx context.Context) {
 	for _, d := range []string{contentDir, cacheDir} {
 		if err := os.MkdirAll(filepath.Join(m.Dir, d), 0o755); err != nil { //nolint:gosec // the hypervisor's user passes through
-			m.Log.ErrorContext(ctx, "the folder for images can't be made; no image will work", slog.Any("error", err))
+			m.Log.ErrorContext(ctx, "the folder for images cannot be made; no image will work", slog.Any("error", err))
 		}
 	}
 	m.loop.Run(ctx)

@@ -82,7 +82,7 @@ func (m *Manager) keep(ctx context.Context, row view.Row[record]) error {
 	case errors.Is(err, fs.ErrNotExist):
 		return m.lose(ctx, row.ID, "the file "+m.Path(row.ID)+" is gone")
 	case err != nil:
-		return fault.Because("blob.keep", fault.Internal, row.ID, err, "the content can't be looked at")
+		return fault.Because("blob.keep", fault.Internal, row.ID, err, "the content cannot be looked at")
 	case !info.Mode().IsRegular() || info.Size() != row.Value.Size:
 		return m.lose(ctx, row.ID, "the file "+m.Path(row.ID)+" was changed: it has another size")
 	}
@@ -120,12 +120,12 @@ func (m *Manager) adopt(ctx context.Context, row view.Row[record]) error {
 func checksum(ctx context.Context, path string) (string, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return "", fault.Because("blob.checksum", fault.Internal, path, err, "the content can't be read")
+		return "", fault.Because("blob.checksum", fault.Internal, path, err, "the content cannot be read")
 	}
 	defer f.Close() //nolint:errcheck // only read
 	hash := sha512.New()
 	if _, err := io.Copy(hash, ctxReader{ctx, f}); err != nil {
-		return "", fault.Because("blob.checksum", fault.Internal, path, err, "the content can't be read")
+		return "", fault.Because("blob.checksum", fault.Internal, path, err, "the content cannot be read")
 	}
 	return hex.EncodeToString(hash.Sum(nil)), nil
 }

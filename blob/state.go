@@ -33,7 +33,7 @@ func Next(s State) []State { return slices.Clone(next[s]) }
 func (m *Manager) move(ctx context.Context, tx *view.Txn, row view.Row[record], to State, message string) error {
 	r := row.Value
 	if !slices.Contains(next[r.state()], to) {
-		return fault.New("blob.move", fault.Internal, row.ID, "a blob can't go from %s to %s", r.state(), to)
+		return fault.New("blob.move", fault.Internal, row.ID, "a blob cannot go from %s to %s", r.state(), to)
 	}
 	if to == Deleted {
 		r.Deleted = time.Now()

@@ -96,7 +96,7 @@ func (m *Manager) filesOf(id string) ([]string, error) {
 	for _, dir := range []string{filepath.Dir(m.Path(id)), filepath.Join(m.Dir, cacheDir)} {
 		entries, err := os.ReadDir(dir)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return nil, fault.Because("blob.filesOf", fault.Internal, dir, err, "the images' folder can't be read")
+			return nil, fault.Because("blob.filesOf", fault.Internal, dir, err, "the images' folder cannot be read")
 		}
 		for _, e := range entries {
 			if strings.HasPrefix(e.Name(), id) {
@@ -123,7 +123,7 @@ func (m *Manager) files() ([]string, error) {
 			return nil
 		})
 		if err != nil {
-			return nil, fault.Because("blob.files", fault.Internal, m.Dir, err, "the images' folder can't be read")
+			return nil, fault.Because("blob.files", fault.Internal, m.Dir, err, "the images' folder cannot be read")
 		}
 	}
 	return paths, nil

@@ -46,7 +46,7 @@ func (m *Manager) move(ctx context.Context, tx *view.Txn, id string, to State, m
 	}
 	s := row.Value
 	if !slices.Contains(next[s.State], to) {
-		return fault.New("instance.move", fault.Internal, id, "an instance can't go from %s to %s", s.State, to)
+		return fault.New("instance.move", fault.Internal, id, "an instance cannot go from %s to %s", s.State, to)
 	}
 	began := s.Since
 	s.State, s.Since = to, time.Now()

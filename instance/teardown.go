@@ -76,7 +76,7 @@ func diskFault(what, path string, err error) error {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		return fault.Because(op, fault.Exhausted, "", err, "%s: the disk that holds %s is full; free space there", what, path)
 	case errors.Is(err, os.ErrPermission), errors.Is(err, syscall.EROFS):
-		return fault.Because(op, fault.Internal, "", err, "%s: %s can't be written; check its permissions and mount", what, path)
+		return fault.Because(op, fault.Internal, "", err, "%s: %s cannot be written; check its permissions and mount", what, path)
 	}
 	return fault.Wrap(op+": "+what, path, err)
 }

@@ -62,7 +62,7 @@ func Validate(kind string, values map[string]any) error {
 		}
 		v, err := plain(v)
 		if err != nil {
-			return fault.New(op, fault.Invalid, "", "metadata key %.80q: its value can't be JSON: %v", k, err)
+			return fault.New(op, fault.Invalid, "", "metadata key %.80q: its value cannot be JSON: %v", k, err)
 		}
 		if falsy(v) {
 			return fault.New(op, fault.Invalid, "", "no value specified for metadata key %.80q", k)

@@ -377,7 +377,7 @@ func TestMovesThatTheTableLacksAreRefused(t *testing.T) {
 		require.NoError(t, err)
 		w.wait(t, n.ID, Deleted)
 		tx := txn()
-		require.ErrorContains(t, w.move(t.Context(), &tx, n.ID, Created, "", "back"), "can't go from deleted to created")
+		require.ErrorContains(t, w.move(t.Context(), &tx, n.ID, Created, "", "back"), "cannot go from deleted to created")
 		require.Empty(t, tx.Ops)
 		require.NoError(t, w.move(t.Context(), &tx, n.ID, Deleted, "", "again"))
 		require.Empty(t, tx.Ops, "staying is no move")

@@ -46,7 +46,7 @@ func (m *Manager) move(ctx context.Context, tx *view.Txn, id string, to State, c
 		return nil
 	}
 	if !slices.Contains(next[from], to) {
-		return fault.New("network.move", fault.Internal, id, "a network can't go from %s to %s", from, to)
+		return fault.New("network.move", fault.Internal, id, "a network cannot go from %s to %s", from, to)
 	}
 	tx.Check(m.statuses.At(row, id), m.fence())
 	tx.Do(m.statuses.Put(id, status{State: to, Error: cause, Since: time.Now()}),

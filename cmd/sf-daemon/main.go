@@ -1,4 +1,4 @@
-// The sf-daemon command runs a node of a Shaken Fist cloud.
+// Sf-daemon runs a node of a Shaken Fist cloud. See sf-daemon --help.
 package main
 
 import (

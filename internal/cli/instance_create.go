@@ -35,12 +35,12 @@ func (a *app) instanceCreate() *cobra.Command {
 	var n creation
 	cmd := a.leaf(leaf{
 		use: "create NAME CPUS MEMORY", short: "Create an instance",
-		long: "MEMORY is in MB. At least one disk is needed; the first one is the root disk. Interfaces come in the order floated, " +
+		long: "MEMORY is in MiB. At least one disk is needed; the first one is the root disk. Interfaces come in the order floated, " +
 			"network, networkspec, disks in the order disk, diskspec.\n\nUnless --async is continue, this waits until the instance is " +
 			"made, and fails if it can't be.",
 		example: `sf-client instance create web1 1 1024 -d 8@debian:12 -n net1
-sf-client instance create web2 2 2048 -d 20@debian:12 -d 50 -f net1@10.0.0.9 -i ~/.ssh/id_ed25519.pub -u cloud-init.yaml
-sf-client --async block instance create db1 4 8192 -D size=40,base=label:db,bus=scsi -N network_uuid=net1,model=e1000,float=true
+sf-client instance create web2 2 2048 -d 20@debian:12 -d 50 -n net1@10.0.0.9 -i ~/.ssh/id_ed25519.pub -u cloud-init.yaml
+sf-client --async block instance create db1 4 8192 -D size=40,base=debian:12,bus=scsi -N network_uuid=net1,model=e1000
 sf-client instance create web3 1 1024 -d 8@debian:12 -m 'tags=["web"]' -m 'affinity={"web":-1}'`,
 		args: cobra.ExactArgs(3), flags: n.flags,
 		run: func(ctx context.Context, c *client.Client, args []string) error {
@@ -81,7 +81,7 @@ func (n *creation) flags(f *pflag.FlagSet) {
 	choose(f, &n.secureBoot, false, "no-secure-boot", "do not check signatures when booting (the default)")
 	choose(f, &n.secureBoot, true, "secure-boot", "check signatures when booting; implies UEFI")
 	f.StringVar(&n.nvram, "nvram-template", "", "label or blob UUID whose content the UEFI variables start from")
-	f.BoolVar(&n.force, "force", false, fmt.Sprintf("allow less than %d MB of memory", littleMemory))
+	f.BoolVar(&n.force, "force", false, fmt.Sprintf("allow less than %d MiB of memory", littleMemory))
 	f.StringArrayVarP(&n.metadata, "metadata", "m", nil, "metadata as key=value, JSON for the keys tags and affinity; may be repeated")
 	f.StringArrayVarP(&n.sideChannels, "side-channel", "s", nil, "add a side channel, such as sf-agent; may be repeated")
 	namespaceFlag(f, &n.namespace)
@@ -111,10 +111,10 @@ func (n *creation) hardware(args []string) func(r *api.CreateInstance) error {
 			return usageError{fmt.Sprintf("CPUS is %q; want a number of CPUs", args[1])}
 		}
 		if r.Memory, err = strconv.Atoi(args[2]); err != nil || r.Memory < 1 {
-			return usageError{fmt.Sprintf("MEMORY is %q; want a number of MB", args[2])}
+			return usageError{fmt.Sprintf("MEMORY is %q; want a number of MiB", args[2])}
 		}
 		if r.Memory < littleMemory && !n.force {
-			return failed("%d MB of memory is very little: MEMORY is in MB. Use --force if this is meant.", r.Memory)
+			return failed("%d MiB of memory is very little; use --force if this is meant, and mind that MEMORY is in MiB", r.Memory)
 		}
 		video, err := parseVideo(n.video)
 		r.Video = &video

@@ -143,8 +143,10 @@ func serverConfig(o Options, socketPath string) *embed.Config {
 	c.ListenClientUrls = []url.URL{{Scheme: "unix", Path: socketPath}}
 	c.AdvertiseClientUrls = []url.URL{{Scheme: "unix", Host: SocketName}}
 
-	// It elects itself, so it need not wait long for others; each tick costs a little for ever, though.
-	c.TickMs, c.ElectionMs = 50, 250
+	// It elects itself, one tick after it started; each tick, and each look for what to write back, costs a little for
+	// ever. What is committed is in the log at once.
+	c.TickMs, c.ElectionMs = 250, 1250
+	c.BackendBatchInterval = time.Second
 
 	// Entries kept for followers that do not exist are memory wasted; entries since the last snapshot are read again
 	// at every start.

@@ -169,7 +169,7 @@ func (d *Driver) removeLogs(id string) error {
 	}
 	for _, path := range logs {
 		if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return fault.Because("libvirthv.removeLogs", fault.Internal, id, err, "the domain's log can't be removed")
+			return fault.Because("libvirthv.removeLogs", fault.Internal, id, err, "the domain's log cannot be removed")
 		}
 	}
 	return nil

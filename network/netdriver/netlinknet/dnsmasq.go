@@ -127,7 +127,8 @@ func (d *Driver) lockStart(ctx context.Context, id netdriver.ID) (*os.File, erro
 		select {
 		case <-ctx.Done():
 			_ = f.Close()
-			return nil, fault.Because("netlinknet.lockStart", fault.Unavailable, id.UUID, ctx.Err(), "a dnsmasq has been starting all the time")
+			return nil, fault.Because("netlinknet.lockStart", fault.Unavailable, id.UUID, ctx.Err(),
+				"another start of this network's dnsmasq does not end; see whether one hangs on this node")
 		case <-retry.C:
 		}
 	}

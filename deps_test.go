@@ -72,7 +72,7 @@ var layers = map[string]string{
 func allowed(t *testing.T, name string) map[string]bool {
 	t.Helper()
 	all := map[string]bool{}
-	for _, word := range strings.Fields(layers[name]) {
+	for word := range strings.FieldsSeq(layers[name]) {
 		expand := strings.HasPrefix(word, "+")
 		word = strings.TrimPrefix(word, "+")
 		_, known := layers[word]

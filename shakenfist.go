@@ -149,8 +149,13 @@ func (c *Config) fillIn() (err error) {
 		value  *time.Duration
 		preset time.Duration
 	}{
-		{&c.Resync, 30 * time.Second}, {&c.Patience, 12 * time.Second}, {&c.Deadline, 35 * time.Minute},
-		{&c.Transfer, 30 * time.Minute}, {&c.Halo, 5 * time.Minute}, {&c.Linger, time.Hour}, {&c.LeaseTTL, 10 * time.Second},
+		{&c.Resync, 30 * time.Second},
+		{&c.Patience, 12 * time.Second},
+		{&c.Deadline, 35 * time.Minute},
+		{&c.Transfer, 30 * time.Minute},
+		{&c.Halo, 5 * time.Minute},
+		{&c.Linger, time.Hour},
+		{&c.LeaseTTL, 10 * time.Second},
 	} {
 		if *d.value == 0 {
 			*d.value = d.preset

@@ -3,6 +3,7 @@ package network
 import (
 	"cmp"
 	"context"
+	"errors"
 	"net/netip"
 	"slices"
 	"time"
@@ -96,11 +97,11 @@ func (m *Manager) resolve(ctx context.Context, ns string, r Request) (resolved, 
 		return v, fault.New(op, fault.Invalid, "", "network_uuid is missing in a network specification")
 	}
 	n, err := m.Find(ctx, ns, r.Network)
+	if errors.Is(err, fault.NotFound) || err == nil && n.Namespace != ns {
+		return v, fault.New(op, fault.NotFound, r.Network, "network not found: namespace %q has no network %.80q", ns, r.Network)
+	}
 	if err != nil {
 		return v, err
-	}
-	if n.Namespace != ns {
-		return v, errNotFound(op, r.Network)
 	}
 	if n.State != Created {
 		return v, notReady(op, n)

@@ -108,10 +108,10 @@ func (n *creation) hardware(args []string) func(r *api.CreateInstance) error {
 	return func(r *api.CreateInstance) error {
 		var err error
 		if r.CPUs, err = strconv.Atoi(args[1]); err != nil || r.CPUs < 1 {
-			return usageError{fmt.Sprintf("CPUS is %q; want a number of CPUs", args[1])}
+			return usageError{fmt.Sprintf("CPUS is %q; want a whole number of at least 1", args[1])}
 		}
 		if r.Memory, err = strconv.Atoi(args[2]); err != nil || r.Memory < 1 {
-			return usageError{fmt.Sprintf("MEMORY is %q; want a number of MiB", args[2])}
+			return usageError{fmt.Sprintf("MEMORY is %q; want a whole number of MiB", args[2])}
 		}
 		if r.Memory < littleMemory && !n.force {
 			return failed("%d MiB of memory is very little; use --force if this is meant, and mind that MEMORY is in MiB", r.Memory)

@@ -61,7 +61,7 @@ func mainWith(open opener, args []string, stdout, stderr io.Writer) int {
 	}
 	log := f.logger(stderr)
 	for _, key := range unknown {
-		log.Warn("this setting is not known and means nothing", slog.String("key", key))
+		log.Warn("this setting is not known and means nothing; check its spelling", slog.String("key", key))
 	}
 	ctx, stop := untilSignal(context.Background(), log)
 	defer stop()

@@ -330,7 +330,8 @@ func FuzzInspect(f *testing.F) {
 	for _, b := range [][]byte{
 		qcow2()[:1024], qcow2(version2)[:1024], qcow2(u64(8, 0x200), u32(16, 11))[:1024],
 		qcow2(u32(112, 0x12345678), u32(116, 3))[:1024], disk(1024, map[int]string{510: "\x55\xaa"}), iso(17, 0x8800),
-		[]byte("<html>"), []byte("#\nversion=1\n"), {},
+		[]byte("<html>"), []byte("#\nversion=1\n"),
+		{},
 	} {
 		f.Add(b, int64(1<<18), int64(0))
 	}

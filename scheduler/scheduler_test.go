@@ -154,18 +154,21 @@ func TestRanking(t *testing.T) {
 	}{
 		{
 			"the node with more left is better",
-			[]scheduler.Node{host("a", busy), host("b")}, nil, "b",
+			[]scheduler.Node{host("a", busy), host("b")},
+			nil, "b",
 		},
 		{
 			"the scarcer of CPU and memory counts",
 			[]scheduler.Node{
 				host("a", func(n *scheduler.Node) { n.Committed.VCPUs = 120 }),
 				host("b", busy),
-			}, nil, "b",
+			},
+			nil, "b",
 		},
 		{
 			"equals are decided by name",
-			[]scheduler.Node{host("b"), host("c"), host("a")}, nil, "a",
+			[]scheduler.Node{host("b"), host("c"), host("a")},
+			nil, "a",
 		},
 		{
 			"an image that is there beats free room",
@@ -315,7 +318,9 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 			"RAM_SYSTEM_RESERVATION is -5 MiB and must not be negative",
 		},
 		{
-			"a node listed twice", []scheduler.Node{host("a"), host("a")}, nil, nil, fault.Internal,
+			"a node listed twice",
+			[]scheduler.Node{host("a"), host("a")},
+			nil, nil, fault.Internal,
 			"the node is listed twice",
 		},
 	}

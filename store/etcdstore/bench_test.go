@@ -4,8 +4,9 @@ import (
 	"fmt"
 	"testing"
 
-	"github.com/shakenfist/shakenfist/store"
 	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"github.com/shakenfist/shakenfist/store"
 )
 
 // BenchmarkCommit compares a typical commit, with fsync, to the same transaction made with etcd's client alone.

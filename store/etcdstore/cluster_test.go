@@ -10,10 +10,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/shakenfist/shakenfist/store"
-	"github.com/shakenfist/shakenfist/store/etcdstore"
 	"go.etcd.io/etcd/server/v3/embed"
 	"go.uber.org/zap"
+
+	"github.com/shakenfist/shakenfist/store"
+	"github.com/shakenfist/shakenfist/store/etcdstore"
 )
 
 // cluster is an etcd of three members in this process, on loopback.

@@ -4,11 +4,12 @@ import (
 	"context"
 	"errors"
 
-	"github.com/shakenfist/shakenfist/fault"
-	"github.com/shakenfist/shakenfist/store"
 	"go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"github.com/shakenfist/shakenfist/fault"
+	"github.com/shakenfist/shakenfist/store"
 )
 
 // Commit implements store.Store. It is one transaction, whose other branch reads what tells the failed checks.

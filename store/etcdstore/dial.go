@@ -7,11 +7,12 @@ import (
 	"strings"
 	"time"
 
-	"github.com/shakenfist/shakenfist/fault"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.uber.org/zap/zapcore"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
+
+	"github.com/shakenfist/shakenfist/fault"
 )
 
 // A connection on which nothing is heard for keepAliveTime is tried, and given up after keepAliveTimeout more, so that

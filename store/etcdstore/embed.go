@@ -12,11 +12,12 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
-	"github.com/shakenfist/shakenfist/fault"
 	"go.etcd.io/etcd/server/v3/embed"
 	"go.etcd.io/etcd/server/v3/etcdserver/api/v3client"
 	"go.etcd.io/etcd/server/v3/storage/wal"
 	"go.uber.org/zap/zapcore"
+
+	"github.com/shakenfist/shakenfist/fault"
 )
 
 // DefaultQuota is how large an embedded store may grow: 2 GiB.

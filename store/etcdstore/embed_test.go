@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
+
 	"github.com/shakenfist/shakenfist/fault"
 	"github.com/shakenfist/shakenfist/store"
 	"github.com/shakenfist/shakenfist/store/etcdstore"

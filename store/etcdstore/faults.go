@@ -4,9 +4,10 @@ import (
 	"context"
 	"errors"
 
-	"github.com/shakenfist/shakenfist/fault"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	"google.golang.org/grpc/codes"
+
+	"github.com/shakenfist/shakenfist/fault"
 )
 
 // explain turns what etcd answered to op into a fault. Ctx is the caller's, not the bounded one.

@@ -8,10 +8,11 @@ import (
 	"sync"
 	"time"
 
-	"github.com/shakenfist/shakenfist/fault"
-	"github.com/shakenfist/shakenfist/store"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"github.com/shakenfist/shakenfist/fault"
+	"github.com/shakenfist/shakenfist/store"
 )
 
 // lease is a lease of etcd, renewed by the client three times per ttl.

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/gofrs/flock"
+
 	"github.com/shakenfist/shakenfist/fault"
 )
 

@@ -11,11 +11,12 @@ import (
 	"testing"
 	"time"
 
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.uber.org/zap"
+
 	"github.com/shakenfist/shakenfist/fault"
 	"github.com/shakenfist/shakenfist/store"
 	"github.com/shakenfist/shakenfist/store/etcdstore"
-	clientv3 "go.etcd.io/etcd/client/v3"
-	"go.uber.org/zap"
 )
 
 func TestDialSaysWhatItCouldNotReach(t *testing.T) {

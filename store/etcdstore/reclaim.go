@@ -5,10 +5,11 @@ import (
 	"errors"
 	"log/slog"
 
-	"github.com/shakenfist/shakenfist/fault"
 	"go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"github.com/shakenfist/shakenfist/fault"
 )
 
 // Reclaim gives the space of deleted keys and of history back to the disk, and lets a store that had reached its quota

@@ -13,9 +13,10 @@ import (
 	"sync/atomic"
 	"time"
 
+	clientv3 "go.etcd.io/etcd/client/v3"
+
 	"github.com/shakenfist/shakenfist/fault"
 	"github.com/shakenfist/shakenfist/store"
-	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
 // DefaultPrefix is what the keys of a cloud begin with inside etcd.

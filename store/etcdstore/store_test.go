@@ -12,10 +12,11 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"go.etcd.io/etcd/server/v3/storage/wal"
+
 	"github.com/shakenfist/shakenfist/store"
 	"github.com/shakenfist/shakenfist/store/etcdstore"
 	"github.com/shakenfist/shakenfist/store/storetest"
-	"go.etcd.io/etcd/server/v3/storage/wal"
 )
 
 func TestMain(m *testing.M) {

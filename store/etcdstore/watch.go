@@ -8,9 +8,10 @@ import (
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
+	clientv3 "go.etcd.io/etcd/client/v3"
+
 	"github.com/shakenfist/shakenfist/fault"
 	"github.com/shakenfist/shakenfist/store"
-	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
 // Watch implements store.Store. What etcd says about its own health does not end it: it goes on from the last revision

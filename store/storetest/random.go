@@ -9,9 +9,10 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"pgregory.net/rapid"
+
 	"github.com/shakenfist/shakenfist/fault"
 	"github.com/shakenfist/shakenfist/store"
-	"pgregory.net/rapid"
 )
 
 // RandomOps compares a store with a map through random commits, reads and watches. A difference is shrunk to the

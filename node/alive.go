@@ -20,7 +20,7 @@ func (m *Manager) join(ctx, life context.Context) (store.Lease, error) {
 	if err != nil {
 		return nil, fault.Wrap("node.Join", m.deps.Name, err)
 	}
-	r := record{State: Created, Changed: time.Now(), Inventory: m.deps.Inventory(ctx)}
+	r := record{State: Created, Changed: time.Now(), Inventory: m.inventory(ctx)}
 	tx := view.Txn{Name: "join node", Ref: m.deps.Name}
 	tx.Do(m.rows.Put(m.deps.Name, r), m.event(ctx, "joined the cloud"),
 		store.PutLeased(m.alive.Key(m.deps.Name), m.alive.Encode(alive{Since: time.Now()}), lease))
@@ -47,6 +47,7 @@ func (m *Manager) Run(ctx context.Context, lease store.Lease) {
 	tick := time.NewTicker(m.deps.Resync)
 	defer tick.Stop()
 	for {
+		recovered := m.recovery()
 		select {
 		case <-ctx.Done():
 			m.leave(context.WithoutCancel(ctx), lease)
@@ -64,8 +65,33 @@ func (m *Manager) Run(ctx context.Context, lease store.Lease) {
 			m.observe(ctx)
 		case <-tick.C:
 			m.observe(ctx)
+		case <-recovered:
+			m.observe(ctx)
 		}
 	}
+}
+
+const (
+	// answering bounds a look at the machine. A hypervisor that hangs must keep nobody from seeing that the lease is lost.
+	answering = 10 * time.Second
+	// recovering is when a machine that can't take guests is looked at again. Nobody else may come to tell that it can.
+	recovering = time.Second
+)
+
+// inventory looks at this machine.
+func (m *Manager) inventory(ctx context.Context) Inventory {
+	ctx, cancel := context.WithTimeoutCause(ctx, answering, fault.New("node.inventory", fault.Unavailable, m.deps.Name,
+		"the machine did not answer in %s", answering))
+	defer cancel()
+	return m.deps.Inventory(ctx)
+}
+
+// recovery tells when to look again at a machine that can't take guests; never if it can.
+func (m *Manager) recovery() <-chan time.Time {
+	if row, ok := m.rows.Get(m.deps.Name); ok && row.Value.Inventory.Down != "" {
+		return time.After(recovering)
+	}
+	return nil
 }
 
 // leave says goodbye, so that nobody waits for the lease to run out.
@@ -89,7 +115,7 @@ func (m *Manager) observe(ctx context.Context) {
 	if !ok {
 		return
 	}
-	now := m.deps.Inventory(ctx)
+	now := m.inventory(ctx)
 	if !differs(row.Value.Inventory, now) {
 		return
 	}

@@ -278,3 +278,44 @@ func TestJoiningFailsWithNothingLeft(t *testing.T) {
 		require.Error(t, s.ExpireLease("1"), "the lease was kept")
 	})
 }
+
+func TestAHypervisorThatComesBackIsSeenWithoutBeingTold(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		a := newProcess(t, memstore.New(), "a").join(t)
+		a.change(func(i *node.Inventory) { i.Down = "it did not answer once" })
+		a.Look()
+		synctest.Wait()
+		require.NotEmpty(t, a.see(t, "a").Down)
+		a.change(func(i *node.Inventory) { i.Down = "" })
+		time.Sleep(2 * time.Second)
+		require.Empty(t, a.see(t, "a").Down, "nobody could place anything here until the next resync")
+	})
+}
+
+func TestAMachineThatHangsKeepsNobodyFromTheLease(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := memstore.New()
+		p := newProcess(t, s, "a")
+		hangs := node.New(node.Deps{
+			View: p.view, Events: p.events, Name: "b", Resync: 30 * time.Second,
+			Inventory: func(ctx context.Context) node.Inventory {
+				<-ctx.Done()
+				return node.Inventory{Down: context.Cause(ctx).Error()}
+			},
+		})
+		start := time.Now()
+		lease, err := hangs.Join(context.Background())
+		require.NoError(t, err)
+		require.LessOrEqual(t, time.Since(start), 10*time.Second)
+		ctx, cancel := context.WithCancel(context.Background())
+		var running sync.WaitGroup
+		running.Go(func() { hangs.Run(ctx, lease) })
+		require.NoError(t, s.ExpireLease(lease.ID()))
+		time.Sleep(time.Minute)
+		require.NoError(t, p.view.Fresh(t.Context()))
+		_, err = s.Commit(t.Context(), []store.Check{hangs.Fence()}, []store.Op{store.Put("said", nil)})
+		require.NoError(t, err, "the lost lease was not made good")
+		cancel()
+		running.Wait()
+	})
+}

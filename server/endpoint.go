@@ -58,11 +58,20 @@ func (s *server) answer(w http.ResponseWriter, r *http.Request, rt route) {
 		return
 	}
 	e := describe(err)
-	if e.Status >= http.StatusInternalServerError && r.Context().Err() == nil && !rt.stateless {
-		s.log.ErrorContext(r.Context(), "request failed", slog.String("request", event.RequestID(r.Context())),
+	if !rt.stateless {
+		s.log.Log(r.Context(), levelOf(r.Context(), e.Status), "request failed", slog.String("request", event.RequestID(r.Context())),
 			slog.String("route", rt.method+" "+rt.pattern), slog.Int("status", e.Status), slog.Any("error", err))
 	}
 	write(w, r, e.Status, e)
+}
+
+// levelOf is how much a failed request is the operator's business. That a caller asked for the wrong thing, or for more than
+// there is, or went away, is not: the caller hears of it.
+func levelOf(ctx context.Context, status int) slog.Level {
+	if status < http.StatusInternalServerError || status == http.StatusInsufficientStorage || ctx.Err() != nil {
+		return slog.LevelDebug
+	}
+	return slog.LevelError
 }
 
 // serve runs a request: what the store knows now, who calls, what they say, and then the handler.

@@ -270,3 +270,15 @@ func TestServerThatLacksMoreSaysWhat(t *testing.T) {
 	l := newLab(t, func(o *Options) { o.Ready = func() error { return errors.New("the key is missing") } })
 	l.wantError(l.send(http.MethodGet, "/readyz", "", nil), http.StatusServiceUnavailable, "not ready: the key is missing")
 }
+
+func TestOnlyTheServersOwnFaultsAreLoggedAsErrors(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	huge := blankInstance()
+	huge["memory"] = 1 << 29
+	l.wantError(l.send(http.MethodPost, "/instances", "demo", huge), 507, "MiB")
+	l.wantError(l.send(http.MethodGet, "/instances/none", "demo", nil), 404, "not found")
+	if log := l.log.String(); strings.Contains(log, "level=ERROR") || !strings.Contains(log, "status=507") {
+		t.Errorf("what a caller did wrong is no error of the server, but is in the log for who looks: %s", log)
+	}
+}

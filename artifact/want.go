@@ -71,14 +71,16 @@ func (m *Manager) want(ctx context.Context, tx *view.Txn, r Request) (Wanted, er
 	return m.create(ctx, tx, r)
 }
 
-// match finds the artifact of a URL that a namespace may use, its own first.
+// match finds the artifact of a URL that a namespace may use, its own first. The system may use every tenant's, and takes
+// none of them: what one tenant cached would stand in the operators' way, end when that tenant deletes it, or be shown to all
+// others when it is to be shared.
 func (m *Manager) match(r Request) (row, bool, error) {
 	var foreign []row
 	for _, row := range m.rows.By("url", urlKey(Image, r.URL)) {
 		switch {
 		case row.Value.Namespace == r.Namespace:
 			return row, true, nil
-		case m.usable(row.Value.Namespace, r.Namespace, row.Value.Shared):
+		case r.Namespace != system && m.usable(row.Value.Namespace, r.Namespace, row.Value.Shared):
 			foreign = append(foreign, row)
 		}
 	}

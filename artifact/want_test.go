@@ -99,11 +99,14 @@ func TestAnImageOfOthersIsReusedByWhoMaySeeIt(t *testing.T) {
 		require.ErrorIs(t, err, fault.Forbidden)
 		require.Equal(t, "only the system namespace can create shared artifacts", fault.Text(err))
 
-		// Another's and its own: system sees every artifact, and takes the only one there is.
+		// The system could use any artifact; what it shares is its own all the same.
 		shared, err := cache("system", true)
 		require.NoError(t, err)
-		require.Equal(t, private.ID, shared.ID)
+		require.NotEqual(t, private.ID, shared.ID)
 		require.True(t, shared.Shared)
+		still, err := c.artifacts.Get(t.Context(), private.ID)
+		require.NoError(t, err)
+		require.False(t, still.Shared, "a tenant's private image was shown to all")
 		reused, err := cache("tenant", false)
 		require.NoError(t, err)
 		require.Equal(t, shared.ID, reused.ID)
@@ -115,15 +118,18 @@ func TestSeveralImagesOfOthersAreAConflict(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		w.origin.has(disk(10, 1), yesterday())
-		c := w.start(nil).withNamespaces("other")
+		c := w.start(nil).withNamespaces("other", "guest")
 		for _, namespace := range []string{"tenant", "other"} {
 			_, err := c.artifacts.Cache(t.Context(), artifact.Request{URL: imageURL, Namespace: namespace})
 			require.NoError(t, err)
+			c.trust(namespace, "guest")
 		}
-		_, err := c.artifacts.Cache(t.Context(), artifact.Request{URL: imageURL, Namespace: "system"})
+		_, err := c.artifacts.Cache(t.Context(), artifact.Request{URL: imageURL, Namespace: "guest"})
 		require.ErrorIs(t, err, fault.Conflict)
 		require.Contains(t, fault.Text(err), "2 artifacts of other namespaces come from "+imageURL)
 		require.False(t, errors.Is(err, fault.Internal))
+		_, err = c.artifacts.Cache(t.Context(), artifact.Request{URL: imageURL, Namespace: "system"})
+		require.NoError(t, err, "tenants stand in the system's way")
 	})
 }
 

@@ -124,6 +124,16 @@ func (c *cloud) withNamespaces(names ...string) *cloud {
 	return c
 }
 
+// trust makes one namespace trust another, by the record in the store: namespaces learn to do so in another package.
+func (c *cloud) trust(owner, other string) {
+	c.t.Helper()
+	tx := view.Txn{Name: "trust", Ref: owner}
+	tx.Do(store.Put(view.Prefix+"namespace/"+owner, []byte(`{"schema":1,"record":{"trusts":["`+other+`"]}}`)))
+	_, err := c.view.Commit(c.ctx, tx)
+	require.NoError(c.t, err)
+	require.True(c.t, c.namespaces.Trusts(owner, other))
+}
+
 // await waits until cond holds, at most an hour of the bubble's time.
 func (c *cloud) await(what string, cond func() bool) {
 	c.t.Helper()

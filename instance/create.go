@@ -2,7 +2,6 @@ package instance
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/google/uuid"
@@ -30,72 +29,41 @@ func (m *Manager) Create(ctx context.Context, s Spec) (Instance, error) {
 		return Instance{}, err
 	}
 	id := uuid.NewString()
-	err := m.turn(ctx, func() error {
-		return m.view.Retry(ctx, func() error { return m.create(ctx, id, &s) })
-	})
+	err := m.grant(ctx, id, &s)
 	if err != nil {
 		return Instance{}, fault.Wrap(op, "", err)
 	}
 	return m.Get(ctx, id)
 }
 
-// turn lets one create at a time commit. They would meet at the node's capacity key otherwise, and the more there are the
-// less would get through; in turn each commit succeeds, unless another process was faster.
-func (m *Manager) turn(ctx context.Context, f func() error) error {
-	select {
-	case m.turns <- struct{}{}:
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-	defer func() { <-m.turns }()
-	return f()
-}
-
-// create is one attempt at the commit.
-func (m *Manager) create(ctx context.Context, id string, s *Spec) error {
+// add adds to tx that an instance is wanted, with all that it holds.
+func (m *Manager) add(ctx context.Context, tx *view.Txn, id string, s *Spec) error {
 	wanted, err := m.Networks.Resolve(ctx, s.Namespace, s.Networks)
 	if err != nil {
 		return err
 	}
-	tx := view.Txn{Name: "create instance", Ref: id}
-	if err := m.Namespaces.Own(&tx, s.Namespace, "instance", id); err != nil {
+	if err := m.Namespaces.Own(tx, s.Namespace, "instance", id); err != nil {
 		return err
 	}
-	name, verdicts, err := m.place(ctx, &tx, s)
+	name, verdicts, err := m.place(ctx, tx, s)
 	if err != nil {
 		return err
 	}
 	r := record{Spec: *s, Machine: s.machine(), Node: name, Created: time.Now(), Power: true, Turn: 1}
-	if r.Images, err = m.images(ctx, &tx, s); err != nil {
+	if r.Images, err = m.images(ctx, tx, s); err != nil {
 		return err
 	}
 	owner := network.Owner{Instance: id, Name: s.Name, Namespace: s.Namespace, Node: name}
-	if _, err := m.Networks.Attach(&tx, owner, wanted); err != nil {
+	if _, err := m.Networks.Attach(tx, owner, wanted); err != nil {
 		return err
 	}
-	if err := m.Metadata.Set(&tx, "instance", id, s.Metadata); err != nil {
+	if err := m.Metadata.Set(tx, "instance", id, s.Metadata); err != nil {
 		return err
 	}
 	tx.Check(store.Absent(m.rows.Key(id)))
 	tx.Do(m.rows.Put(id, r), m.statuses.Put(id, status{Node: name, State: Initial, Since: r.Created}),
 		m.events.Op(ctx, about(id), event.Audit, "create request", map[string]any{"node": name, "considered": len(verdicts)}))
-	_, err = m.view.Commit(ctx, tx)
-	return explain(err, s)
-}
-
-// explain turns a race that trying again can't win into what the caller can act on.
-func explain(err error, s *Spec) error {
-	if mac, taken := network.MACTaken(err); taken {
-		for _, n := range s.Networks {
-			if asked, perr := network.ParseMAC(n.MAC); perr == nil && asked == mac {
-				return fault.New("instance.Create", fault.Conflict, "", "macaddress %s is in use", mac)
-			}
-		}
-	}
-	if errors.Is(err, fault.Invalid) {
-		return fault.Because("instance.Create", fault.Invalid, "", err, "the request is too large to be recorded")
-	}
-	return err
+	return nil
 }
 
 // Delete records the wish that an instance ends, cuts off whatever is being done for it, and returns it, usually not yet

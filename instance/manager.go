@@ -55,7 +55,7 @@ type Manager struct {
 	statuses *view.Table[status]
 	capacity *view.Table[capacity]
 	loop     reconcile.Loop
-	turns    chan struct{} // see place
+	counter  counter
 
 	mu        sync.Mutex
 	observed  map[string]sighting // guarded by mu; domains on this node, by ID
@@ -77,7 +77,6 @@ func New(d Deps) *Manager {
 		rows:     view.NewTable[record](d.View, "instance"),
 		statuses: view.NewTable[status](d.View, "instance-status"),
 		capacity: view.NewTable[capacity](d.View, "capacity"),
-		turns:    make(chan struct{}, 1),
 		observed: map[string]sighting{}, failing: map[string]failure{},
 	}
 	m.rows.Index("name", func(r row) []string { return []string{r.Value.Spec.Name} })

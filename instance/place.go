@@ -40,32 +40,30 @@ func (m *Manager) place(ctx context.Context, tx *view.Txn, s *Spec) (string, []s
 		GrowthBytes: growth, PlacedOn: s.PlacedOn, Affinity: affinity,
 	}
 	rng := rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())) //nolint:gosec // spreads, does not protect
-	name, verdicts, err := scheduler.Pick(m.candidates(ctx, s, affinity), want, m.Limits, rng)
+	name, verdicts, err := scheduler.Pick(m.candidates(ctx, tx, s, affinity), want, m.Limits, rng)
 	if err != nil {
 		return "", verdicts, err
 	}
-	row, _ := m.capacity.Get(name)
-	tx.Check(m.capacity.At(row, name))
-	tx.Do(m.capacity.Put(name, row.Value.plus(s, 1)))
+	m.claimCapacity(tx, name, s)
 	return name, verdicts, nil
 }
 
 // candidates are the nodes as the scheduler sees them.
-func (m *Manager) candidates(ctx context.Context, s *Spec, affinity map[string]int) []scheduler.Node {
+func (m *Manager) candidates(ctx context.Context, tx *view.Txn, s *Spec, affinity map[string]int) []scheduler.Node {
 	var nodes []scheduler.Node
 	for _, n := range m.Nodes.List(ctx) {
 		if n.State == node.Stopped && n.Name != s.PlacedOn {
 			continue // left in order; nobody needs to hear why it was not taken
 		}
-		c, _ := m.capacity.Get(n.Name)
+		c, growing := m.promised(tx, n.Name)
 		nodes = append(nodes, scheduler.Node{
 			Name: n.Name, State: string(n.State), Hypervisor: n.IsHypervisor, Unreachable: n.Down,
 			CPUs: int64(n.CPUs), MaxVCPUs: int64(n.MaxVCPUs), MemoryMiB: int64(n.MemoryMiB),
 			DiskTotalBytes: n.DiskTotal, DiskFreeBytes: n.DiskFree,
 			Committed: scheduler.Committed{
-				VCPUs: c.Value.VCPUs, MemoryMiB: c.Value.MemoryMiB, DiskGiB: c.Value.DiskGiB, Instances: c.Value.Instances,
+				VCPUs: c.VCPUs, MemoryMiB: c.MemoryMiB, DiskGiB: c.DiskGiB, Instances: c.Instances,
 			},
-			GrowthBytes: growth * int64(m.statuses.Count("building", n.Name)),
+			GrowthBytes: growth * growing,
 			Tags:        m.tagsOn(n.Name, s.Namespace, affinity),
 		})
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,6 +26,29 @@ func (t *Txn) Check(c ...store.Check) { t.Checks = append(t.Checks, c...) }
 
 // Do adds writes.
 func (t *Txn) Do(o ...store.Op) { t.Ops = append(t.Ops, o...) }
+
+// Replace adds a write, in place of one of the same key.
+func (t *Txn) Replace(o store.Op) {
+	for i := range t.Ops {
+		if t.Ops[i].Key == o.Key {
+			t.Ops[i] = o
+			return
+		}
+	}
+	t.Do(o)
+}
+
+// Clone returns a copy that can grow apart from t.
+func (t *Txn) Clone() Txn {
+	c := *t
+	c.Checks, c.Ops = slices.Clone(t.Checks), slices.Clone(t.Ops)
+	return c
+}
+
+// Fits reports whether t can be committed at once, with the head.
+func (t *Txn) Fits() bool {
+	return store.Validate(t.Checks, append(t.Ops[:len(t.Ops):len(t.Ops)], store.Put(head, nil))) == nil
+}
 
 // Add adds everything of another transaction.
 func (t *Txn) Add(o Txn) {

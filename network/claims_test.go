@@ -83,6 +83,19 @@ func TestRequests(t *testing.T) {
 	})
 }
 
+func TestTheSystemsRequestsMeanItsOwnNetworks(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := one(t)
+		w.made(t, lan())
+		s := lan()
+		s.Namespace = "system"
+		own := w.made(t, s)
+		wanted, err := w.Resolve(t.Context(), "system", []Request{{Network: "lan"}})
+		require.NoError(t, err, "a tenant's network of the same name stands in the operators' way")
+		require.Equal(t, own.ID, wanted[0].network.ID)
+	})
+}
+
 func TestANetworkThatIsBeingMadeIsNotReady(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := one(t)

@@ -72,8 +72,6 @@ func hex6(n int) string {
 
 func validateName(name string) error {
 	switch {
-	case name == "":
-		return fault.New("network.Create", fault.Invalid, "", "name is missing")
 	case len(name) > maxName:
 		return fault.New("network.Create", fault.Invalid, "", "name has %d bytes, at most %d are allowed", len(name), maxName)
 	case strings.ContainsFunc(name, func(r rune) bool { return unicode.IsControl(r) || r == '/' || r == unicode.ReplacementChar }):

@@ -73,11 +73,11 @@ type Owner struct {
 
 // Resolve checks requests as far as the view can: it fails with fault.NotFound for a network the namespace has not, with
 // fault.NotReady for one that is not Created yet, and with fault.Invalid naming the field for anything else.
-func (m *Manager) Resolve(ctx context.Context, ns string, requests []Request) ([]resolved, error) {
+func (m *Manager) Resolve(_ context.Context, ns string, requests []Request) ([]resolved, error) {
 	all := make([]resolved, len(requests))
 	macs := map[string]bool{}
 	for i, r := range requests {
-		v, err := m.resolve(ctx, ns, r)
+		v, err := m.resolve(ns, r)
 		if err != nil {
 			return nil, err
 		}
@@ -90,14 +90,14 @@ func (m *Manager) Resolve(ctx context.Context, ns string, requests []Request) ([
 	return all, nil
 }
 
-func (m *Manager) resolve(ctx context.Context, ns string, r Request) (resolved, error) {
+func (m *Manager) resolve(ns string, r Request) (resolved, error) {
 	const op = "network.Resolve"
 	v := resolved{noAddress: r.NoAddress, model: r.Model}
 	if r.Network == "" {
 		return v, fault.New(op, fault.Invalid, "", "network_uuid is missing in a network specification")
 	}
-	n, err := m.Find(ctx, ns, r.Network)
-	if errors.Is(err, fault.NotFound) || err == nil && n.Namespace != ns {
+	n, err := m.findIn(ns, r.Network)
+	if errors.Is(err, fault.NotFound) {
 		return v, fault.New(op, fault.NotFound, r.Network, "network not found: namespace %q has no network %.80q", ns, r.Network)
 	}
 	if err != nil {

@@ -61,7 +61,6 @@ func TestSpecs(t *testing.T) {
 			kind   fault.Kind
 			text   string
 		}{
-			"no name":           {func(s *Spec) { s.Name = "" }, fault.Invalid, "name is missing"},
 			"a long name":       {func(s *Spec) { s.Name = strings.Repeat("n", 256) }, fault.Invalid, "name has 256 bytes, at most 255"},
 			"a slash":           {func(s *Spec) { s.Name = "a/b" }, fault.Invalid, "name"},
 			"a line break":      {func(s *Spec) { s.Name = "a\nb" }, fault.Invalid, "name"},
@@ -81,6 +80,10 @@ func TestSpecs(t *testing.T) {
 		s := lan()
 		s.Name = strings.Repeat("ä", 127)
 		w.made(t, s)
+		s.Name = ""
+		w.made(t, s)
+		_, err := w.Find(t.Context(), "team", "")
+		require.ErrorIs(t, err, fault.NotFound, "no name is none to be found by")
 	})
 }
 
@@ -165,6 +168,7 @@ func TestATransientFaultPasses(t *testing.T) {
 }
 
 func TestAPermanentFaultIsAnErrorThatSaysWhy(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		err    error
 		within time.Duration
@@ -328,7 +332,7 @@ func TestLeftoversAreRemovedAndNothingElse(t *testing.T) {
 		wires.FailNext("Remove", fault.New("test", fault.Unavailable, "", "busy"))
 		changes := wires.Changes()
 
-		w = begin(t, s, "n1", wires)
+		begin(t, s, "n1", wires)
 		synctest.Wait()
 		require.Equal(t, changes+2, wires.Changes(), "one that can't be removed keeps the others")
 		time.Sleep(30 * time.Second)

@@ -69,7 +69,12 @@ func New(d Deps) *Manager {
 		random:     rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())), //nolint:gosec // spreads, does not protect
 		applied:    map[string]netdriver.Network{}, failing: map[string]time.Time{}, problems: map[string]error{},
 	}
-	m.rows.Index("name", func(r row) []string { return []string{r.Value.Name} })
+	m.rows.Index("name", func(r row) []string {
+		if r.Value.Name == "" {
+			return nil // nobody finds what has no name by it
+		}
+		return []string{r.Value.Name}
+	})
 	m.rows.Index("namespace", func(r row) []string { return []string{r.Value.Namespace} })
 	m.addresses.Index("network", func(r view.Row[reservation]) []string { return []string{networkOf(r.ID)} })
 	m.interfaces.Index("network", func(r view.Row[interfaceRecord]) []string { return []string{r.Value.Network} })

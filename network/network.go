@@ -5,6 +5,7 @@ package network
 import (
 	"context"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/shakenfist/shakenfist/event"
@@ -30,7 +31,7 @@ type Network struct {
 
 // Spec asks for a network.
 type Spec struct {
-	Name      string // 1 to 255 bytes
+	Name      string // at most 255 bytes; "" for none
 	Namespace string
 	Netblock  string // CIDR, /29 or larger
 	DHCP      bool
@@ -99,15 +100,23 @@ func (m *Manager) status(id string) status {
 // Find returns the network that ref, a UUID or a name, means to the caller. It fails with fault.NotFound and, if a name is
 // ambiguous, with fault.Invalid.
 func (m *Manager) Find(_ context.Context, caller, ref string) (Network, error) {
+	return m.finder(func(owner string, _ Network) bool { return owner == caller || caller == namespace.System }).Find(caller, ref)
+}
+
+// findIn is Find among the networks of one namespace, also for the system, which sees all: other tenants' networks of the same
+// name make nothing ambiguous.
+func (m *Manager) findIn(ns, ref string) (Network, error) {
+	return m.finder(func(owner string, _ Network) bool { return owner == ns }).Find(ns, ref)
+}
+
+func (m *Manager) finder(sees func(owner string, n Network) bool) lookup.Finder[Network] {
 	return lookup.Finder[Network]{
 		Kind:      "network",
 		ByID:      m.get,
 		ByName:    m.named,
 		Namespace: func(n Network) string { return n.Namespace },
-		Tiers: []func(string, Network) bool{
-			func(owner string, _ Network) bool { return owner == caller || caller == namespace.System },
-		},
-	}.Find(caller, ref)
+		Tiers:     []func(string, Network) bool{sees},
+	}
 }
 
 func (m *Manager) named(name string) []Network {
@@ -153,10 +162,8 @@ func (m *Manager) Wait(ctx context.Context, id string, states ...State) (Network
 			return true
 		}
 		n = found
-		for _, s := range states {
-			if n.State == s {
-				return true
-			}
+		if slices.Contains(states, n.State) {
+			return true
 		}
 		if n.State == Error {
 			failed = fault.New("network.Wait", fault.Internal, id, "%s", n.Error)

@@ -90,6 +90,9 @@ func TestNetworkErrors(t *testing.T) {
 	if foreign.Namespace != "other" {
 		t.Errorf("system made a network in %s", foreign.Namespace)
 	}
+	if n := get[api.Network](l, http.MethodPost, "/networks", "demo", map[string]any{"netblock": "10.0.0.0/24"}); n.Name != "" {
+		t.Errorf("a network that was given no name is called %q", n.Name)
+	}
 	l.makeNetwork("demo", "twin")
 	l.makeNetwork("demo", "twin")
 	l.wantError(l.send(http.MethodGet, "/networks/twin", "demo", nil), 400, `multiple networks have the name "twin" in namespace "demo"`)

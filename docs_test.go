@@ -18,7 +18,7 @@ import (
 	"github.com/shakenfist/shakenfist/network"
 )
 
-var update = flag.Bool("update", false, "rewrite what is generated in docs") //nolint:gochecknoglobals // a flag
+var update = flag.Bool("update", false, "rewrite what is generated in docs")
 
 // generated compares what stands in a file between the two marks, or the whole file if begin is "", with what should.
 func generated(t *testing.T, path, begin, end, want string) {

@@ -13,7 +13,7 @@ import (
 	"github.com/shakenfist/shakenfist/api"
 )
 
-var update = flag.Bool("update", false, "rewrite the golden files") //nolint:gochecknoglobals // a flag
+var update = flag.Bool("update", false, "rewrite the golden files")
 
 // at returns 2023-05-27 23:18:29.9 UTC, plus d.
 func at(d time.Duration) api.Time {

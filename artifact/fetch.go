@@ -41,7 +41,7 @@ func (m *Manager) fetch(ctx context.Context, row row) error {
 	if err := m.View.Retry(ctx, func() error { return m.conclude(ctx, row.ID, o) }); err != nil {
 		return err
 	}
-	m.settle(row.ID) //nolint:contextcheck // wakes a loop that has a life of its own
+	m.settle(row.ID)
 	return nil
 }
 

@@ -155,17 +155,17 @@ func (m *Manager) reconcile(ctx context.Context, id string) (time.Duration, erro
 	row, ok := m.rows.Get(id)
 	switch {
 	case !ok:
-		m.settle(id) //nolint:contextcheck // wakes a loop that has a life of its own
+		m.settle(id)
 		return 0, nil
 	case row.Value.Fetch.Node != m.Node:
 		return 0, nil
 	case !row.Value.Deleted.IsZero():
-		m.settle(id) //nolint:contextcheck // see above
+		m.settle(id)
 		return 0, m.dismantle(ctx, row)
 	}
 	if row.Value.Fetch.Generation <= m.status(id).Done {
 		// The commit that recorded it may have lost its answer.
-		m.settle(id) //nolint:contextcheck // see above
+		m.settle(id)
 		return 0, nil
 	}
 	return 0, m.fetch(ctx, row)

@@ -40,7 +40,7 @@ func inspectFile(t *testing.T, path string) (blob.Facts, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
+	t.Cleanup(func() { _ = f.Close() })
 	s, err := f.Stat()
 	if err != nil {
 		t.Fatal(err)

@@ -56,7 +56,7 @@ func (m *Manager) Ingest(ctx context.Context, c Content) (*Stored, error) {
 		if left := m.discard(ctx, m.Path(s.ID)+partial); left != nil {
 			m.Log.WarnContext(ctx, "a cut-off download stays until the next sweep", slog.String("blob", s.ID), slog.Any("error", left))
 		}
-		m.release(s.ID) //nolint:contextcheck // wakes a loop that has a life of its own
+		m.release(s.ID)
 		return nil, err
 	}
 	return s, nil

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
 	"sync/atomic"
 	"time"
@@ -84,9 +85,7 @@ func (r *Recorder) Took(ctx context.Context, about Object, t Type, start time.Ti
 func (r *Recorder) op(ctx context.Context, about Object, e Event) store.Op {
 	if id := RequestID(ctx); id != "" {
 		extra := map[string]any{"request-id": id}
-		for k, v := range e.Extra {
-			extra[k] = v
-		}
+		maps.Copy(extra, e.Extra)
 		e.Extra = extra
 	}
 	value, err := json.Marshal(e)

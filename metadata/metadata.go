@@ -67,16 +67,12 @@ func Validate(kind string, values map[string]any) error {
 		if falsy(v) {
 			return fault.New(op, fault.Invalid, "", "no value specified for metadata key %.80q", k)
 		}
-		if kind == "instance" && k == "tags" {
-			if _, ok := v.([]any); !ok {
-				return fault.New(op, fault.Invalid, "", `value for "tags" key should be a JSON list`)
-			}
+		if _, list := v.([]any); kind == "instance" && k == "tags" && !list {
+			return fault.New(op, fault.Invalid, "", `value for "tags" key should be a JSON list`)
 		}
-		if kind == "instance" && k == "affinity" {
-			if _, err := Affinity(values); err != nil {
-				return err
-			}
-		}
+	}
+	if _, err := Affinity(values); kind == "instance" && err != nil {
+		return err
 	}
 	if b, err := json.Marshal(values); err != nil || len(b) > MaxBytes {
 		return fault.New(op, fault.Invalid, "", "metadata has more than %d bytes of JSON", MaxBytes)

@@ -156,8 +156,7 @@ func TestCreatingInANamespaceThatIsBeingDeletedHasOneWinner(t *testing.T) {
 		owned, err := a.Owned(t.Context(), "team")
 		require.NoError(t, err)
 		_, err = fresh(t, a).Get(t.Context(), "team")
-		switch {
-		case creating == nil:
+		if creating == nil {
 			outcomes["created"]++
 			require.ErrorIs(t, deleting, fault.Invalid)
 			require.NoError(t, err, "an object is left without its namespace")
@@ -167,7 +166,7 @@ func TestCreatingInANamespaceThatIsBeingDeletedHasOneWinner(t *testing.T) {
 			_, err := a.view.Commit(t.Context(), tx)
 			require.NoError(t, err)
 			require.NoError(t, a.Delete(t.Context(), "team"))
-		default:
+		} else {
 			outcomes["deleted"]++
 			require.NoError(t, deleting)
 			require.ErrorIs(t, creating, fault.NotFound)

@@ -55,9 +55,12 @@ func networkOf(id string) string {
 // reserveFixed adds to tx the addresses that no guest may have.
 func (m *Manager) reserveFixed(tx *view.Txn, id string, block netip.Prefix) {
 	user := [2]string{"network", id}
-	for kind, a := range map[Kind]netip.Addr{KindNetwork: block.Addr(), KindGateway: Router(block), KindBroadcast: Broadcast(block)} {
+	reserve := func(a netip.Addr, kind Kind) {
 		tx.Do(m.addresses.Put(addressID(id, a), reservation{Kind: kind, User: user, When: time.Now()}))
 	}
+	reserve(block.Addr(), KindNetwork)
+	reserve(Router(block), KindGateway)
+	reserve(Broadcast(block), KindBroadcast)
 }
 
 // claim adds to tx that an instance holds an address of the network: the wanted one, or a free one if it is the zero Addr.
@@ -107,7 +110,7 @@ func (m *Manager) taken(tx *view.Txn, network string, a netip.Addr, halo time.Du
 		}
 	}
 	r, ok := m.addresses.Get(id)
-	return ok && !(r.Value.Kind == KindHalo && time.Since(r.Value.When) >= halo)
+	return ok && (r.Value.Kind != KindHalo || time.Since(r.Value.When) < halo)
 }
 
 // release adds to tx that an address is nobody's any more.

@@ -169,7 +169,7 @@ func NewMAC(rng *rand.Rand) string {
 // a network interface may have.
 func ParseMAC(text string) (string, error) {
 	mac, err := net.ParseMAC(text)
-	why := ""
+	var why string
 	switch {
 	case err != nil || len(mac) != 6:
 		why = "is not a MAC address; write it as 02:00:00:ea:3a:28"

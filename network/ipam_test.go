@@ -189,8 +189,9 @@ func TestTheSameSeedPicksTheSameAddress(t *testing.T) {
 		}
 		return a
 	}
-	if pick(1) != pick(1) || pick(1) == pick(2) {
-		t.Errorf("seeds 1, 1, 2 gave %s, %s, %s", pick(1), pick(1), pick(2))
+	first, again, other := pick(1), pick(1), pick(2)
+	if first != again || first == other {
+		t.Errorf("seeds 1, 1, 2 gave %s, %s, %s", first, again, other)
 	}
 }
 

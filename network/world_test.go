@@ -196,5 +196,5 @@ func (w *world) messages(t *testing.T, id string) string {
 func (w *world) sameDice(seed uint64) {
 	w.randomMu.Lock()
 	defer w.randomMu.Unlock()
-	w.random = rand.New(rand.NewPCG(seed, seed)) //nolint:gosec // a test
+	w.random = rand.New(rand.NewPCG(seed, seed))
 }

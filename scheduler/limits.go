@@ -108,5 +108,5 @@ func scale(n int64, ratio float64) int64 {
 		return math.MaxInt64
 	}
 	q, _ := bits.Div64(hi, lo, ratioUnits)
-	return int64(min(q, math.MaxInt64)) //nolint:gosec // capped just here
+	return int64(min(q, math.MaxInt64))
 }

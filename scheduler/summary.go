@@ -39,7 +39,7 @@ func oneByOne(verdicts []Verdict) string {
 
 // counted groups refusals by check, most frequent first, each with the node that came closest.
 func counted(verdicts []Verdict) string {
-	groups := map[Check][]Verdict{}
+	groups := make(map[Check][]Verdict)
 	for _, v := range verdicts {
 		groups[v.Refused] = append(groups[v.Refused], v)
 	}

@@ -31,7 +31,7 @@ import (
 	"github.com/shakenfist/shakenfist/store/memstore"
 )
 
-var update = flag.Bool("update", false, "rewrite the golden files") //nolint:gochecknoglobals // a flag
+var update = flag.Bool("update", false, "rewrite the golden files")
 
 // lab is a simulated cloud behind the API, with the namespaces system, demo and other, whose keys have their names.
 type lab struct {

@@ -172,8 +172,7 @@ func (c *conflict) Error() string {
 
 // FailedChecks returns the checks that did not hold, from the error of a commit; nil for any other error.
 func FailedChecks(err error) []Check {
-	var c *conflict
-	if errors.As(err, &c) {
+	if c, ok := errors.AsType[*conflict](err); ok {
 		return c.failed
 	}
 	return nil

@@ -46,7 +46,7 @@ var BuildDaemon = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	path := filepath.Join(dir, "sf-daemon")
-	out, err := exec.Command("go", "build", "-tags", "libvirt_dlopen failpoints", "-o", path, //nolint:noctx // once for all tests
+	out, err := exec.Command("go", "build", "-tags", "libvirt_dlopen failpoints", "-o", path,
 		"github.com/shakenfist/shakenfist/cmd/sf-daemon").CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("build the daemon: %w: %s", err, out)
@@ -132,7 +132,7 @@ func (w *Real) Start(ctx context.Context, t testing.TB, kill Point) *Daemon {
 	t.Helper()
 	steps := filepath.Join(w.Dir, "steps")
 	require.NoError(t, errors.Join(os.RemoveAll(steps)))
-	cmd := exec.Command(w.binary, "--state", w.State(), "--listen", fmt.Sprintf("127.0.0.1:%d", w.port)) //nolint:gosec,noctx // ends by Stop
+	cmd := exec.Command(w.binary, "--state", w.State(), "--listen", fmt.Sprintf("127.0.0.1:%d", w.port)) //nolint:noctx // ends by Stop
 	cmd.Env = append(os.Environ(), "SHAKENFIST_ACCELERATOR=qemu", "SHAKENFIST_MINIMUM_FREE_DISK=0", "SF_STEPS_FILE="+steps)
 	cmd.Env = append(cmd.Env, w.Env...)
 	if kill != (Point{}) {
@@ -210,7 +210,7 @@ func (w *Real) client(t testing.TB) *client.Client {
 // readSteps reads what the daemon wrote of its steps, and numbers them.
 func readSteps(t testing.TB, path string) []Point {
 	t.Helper()
-	text, err := os.ReadFile(path) //nolint:gosec // the test's own
+	text, err := os.ReadFile(path)
 	require.NoError(t, err)
 	seen := map[Point]int{}
 	var all []Point

@@ -132,10 +132,10 @@ func GoesCleanly(ctx context.Context, t testing.TB, c *client.Client, w World) {
 // they held.
 func Remaining(ctx context.Context, t testing.TB, w World) []string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	patience, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	var left []string
-	_ = until(ctx, func() (bool, error) { left = w.Leftovers(t.Context(), t); return len(left) == 0, nil })
+	_ = until(patience, func() (bool, error) { left = w.Leftovers(ctx, t); return len(left) == 0, nil })
 	return left
 }
 

@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-var update = flag.Bool("update", false, "rewrite docs/configuration.md") //nolint:gochecknoglobals // a flag
+var update = flag.Bool("update", false, "rewrite docs/configuration.md")
 
 const configurationIntro = `# Configuration
 

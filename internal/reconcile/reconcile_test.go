@@ -128,6 +128,7 @@ func TestWhatIsWokenWhileItRunsRunsAgainOnce(t *testing.T) {
 }
 
 func TestInterruptCutsOffThePassAndLooksAfresh(t *testing.T) {
+	t.Parallel()
 	for name, result := range map[string]error{
 		"the pass ends with the context's error": context.Canceled,
 		"the pass ends with an error of its own": errors.New("cut off"),

@@ -51,7 +51,6 @@ func TestConformance(t *testing.T) {
 }
 
 func TestEveryChangeThroughASeamIsAStep(t *testing.T) {
-	t.Parallel()
 	killed := errors.New("killed")
 	id := netdriver.ID{UUID: "0b4c7e52-5d3e-4a8f-9a06-0d8c1b6f1e01", VXLAN: 7}
 	disk := hypervisor.Disk{Path: filepath.Join(t.TempDir(), "vda"), SizeBytes: 1 << 20}

@@ -206,7 +206,7 @@ func TestPatienceIsBounded(t *testing.T) {
 		call func(*process, context.Context) error
 	}{
 		"a store that hangs": {
-			func(t *testing.T) *process { return newProcess(&hanging{memstore.New()}).run(t) },
+			func(t *testing.T) *process { t.Helper(); return newProcess(&hanging{memstore.New()}).run(t) },
 			func(p *process, ctx context.Context) error { return p.Fresh(ctx) },
 		},
 		"a view that does not run": {
@@ -214,7 +214,7 @@ func TestPatienceIsBounded(t *testing.T) {
 			func(p *process, ctx context.Context) error { return p.Fresh(ctx) },
 		},
 		"a view that nobody opened": {
-			func(t *testing.T) *process { return newProcess(memstore.New()).run(t) },
+			func(t *testing.T) *process { t.Helper(); return newProcess(memstore.New()).run(t) },
 			func(p *process, ctx context.Context) error { return p.Opened(ctx) },
 		},
 	} {

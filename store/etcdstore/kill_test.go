@@ -45,7 +45,7 @@ func TestAKillLosesNoAcknowledgedCommit(t *testing.T) {
 	t.Parallel()
 	dir, acknowledged := t.TempDir(), make(map[string]bool)
 	for round := range 3 {
-		cmd := exec.CommandContext(t.Context(), os.Args[0]) //nolint:gosec // this test binary
+		cmd := exec.CommandContext(t.Context(), os.Args[0])
 		cmd.Env = append(os.Environ(), childEnv+"="+dir)
 		cmd.Stderr = os.Stderr
 		out, err := cmd.StdoutPipe()

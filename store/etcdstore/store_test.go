@@ -3,13 +3,12 @@ package etcdstore_test
 import (
 	"bytes"
 	"context"
-	"fmt"
+	"crypto/rand"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 
 	"go.etcd.io/etcd/server/v3/storage/wal"
@@ -69,7 +68,7 @@ func closeStore(t *testing.T, s *etcdstore.Store) {
 // dialed connects to an etcd, under a prefix that no other store in this process has.
 func dialed(t *testing.T, o etcdstore.DialOptions) *etcdstore.Store {
 	t.Helper()
-	o.Prefix = prefixes()
+	o.Prefix = "/test/" + rand.Text()
 	s, err := etcdstore.Dial(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
@@ -77,11 +76,6 @@ func dialed(t *testing.T, o etcdstore.DialOptions) *etcdstore.Store {
 	t.Cleanup(func() { closeStore(t, s) })
 	return s
 }
-
-var prefixes = func() func() string {
-	var n atomic.Int64
-	return func() string { return fmt.Sprintf("/test/%d-%d", os.Getpid(), n.Add(1)) }
-}()
 
 // logBuffer is a writer that can be read meanwhile.
 type logBuffer struct {

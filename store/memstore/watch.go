@@ -94,12 +94,7 @@ func (s *Store) Watch(ctx context.Context, prefix string, after store.Revision) 
 			}
 			for _, b := range batches {
 				after = b.Revision
-				own := under(b, prefix)
-				if len(own.Changes) == 0 {
-					continue
-				}
-				s.counts.events.Add(uint64(len(own.Changes)))
-				if ctx.Err() != nil || !yield(own, nil) {
+				if !s.pass(ctx, under(b, prefix), yield) {
 					return
 				}
 			}
@@ -112,6 +107,15 @@ func (s *Store) Watch(ctx context.Context, prefix string, after store.Revision) 
 			}
 		}
 	}
+}
+
+// pass yields a batch, unless nothing in it is of interest. It reports whether the watcher wants more.
+func (s *Store) pass(ctx context.Context, own store.Batch, yield func(store.Batch, error) bool) bool {
+	if len(own.Changes) == 0 {
+		return true
+	}
+	s.counts.events.Add(uint64(len(own.Changes)))
+	return ctx.Err() == nil && yield(own, nil)
 }
 
 // news returns the commits after a revision, and a channel that is closed when there may be more.

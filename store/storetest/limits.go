@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -60,7 +61,7 @@ func limitLargest(t *testing.T, s store.Store) {
 func limitMore(t *testing.T, s store.Store) {
 	checks, ops := largest()
 	one := []store.Op{store.Put("k", nil)}
-	refused(t, s, nil, append(ops[:len(ops):len(ops)], store.Delete("k")))
+	refused(t, s, nil, append(slices.Clip(ops), store.Delete("k")))
 	refused(t, s, append(checks, store.Absent("k")), one)
 	refused(t, s, nil, []store.Op{store.Put("k", make([]byte, store.MaxBytes))})
 	refused(t, s, nil, []store.Op{store.Put(strings.Repeat("k", store.MaxKey+1), nil)})

@@ -27,7 +27,7 @@ const (
 
 // eventLoop starts libvirt's event loop. The library has one for the whole process, which must be there before the
 // first connection and cannot be ended.
-var eventLoop = sync.OnceValue(func() error { //nolint:gochecknoglobals // see above
+var eventLoop = sync.OnceValue(func() error {
 	if err := libvirt.EventRegisterDefaultImpl(); err != nil {
 		return err
 	}

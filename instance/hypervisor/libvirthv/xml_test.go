@@ -12,7 +12,7 @@ import (
 	"github.com/shakenfist/shakenfist/instance/hypervisor"
 )
 
-var update = flag.Bool("update", false, "rewrite the golden files") //nolint:gochecknoglobals // a flag
+var update = flag.Bool("update", false, "rewrite the golden files")
 
 const goldenID = "6a1c4f0e-2b7d-4e8a-9c35-0d1e2f3a4b5c"
 

@@ -34,6 +34,7 @@ func TestProveKilledAtEveryStep(t *testing.T) {
 	look := hostdiff.Options{Ignore: []string{"temporary files", "home", "logs", "state of programs"}}
 	places := 0
 	fresh := func(t testing.TB) cloudtest.World {
+		t.Helper()
 		w := cloudtest.NewReal(t, dir, guestimage.Tiny(t), look)
 		places = w.Places
 		return w
@@ -135,13 +136,13 @@ func newBare(t *testing.T, i api.Instance) *bare {
 	xml, err := d.GetXMLDesc(libvirt.DOMAIN_XML_INACTIVE)
 	require.NoError(t, err)
 	b := &bare{c: c, id: uuid.NewString(), dir: filepath.Join(pretendhost.Inside(t), "bare")}
-	require.NoError(t, os.Mkdir(b.dir, 0o755)) //nolint:gosec // the guest's user passes through
+	require.NoError(t, os.Mkdir(b.dir, 0o755)) // the guest's user passes through
 	files := regexp.MustCompile(`file='([^']*/instances/[^']*)'`)
 	for _, m := range files.FindAllStringSubmatch(xml, -1) {
 		if content, err := os.ReadFile(m[1]); err == nil {
 			path := filepath.Join(b.dir, filepath.Base(m[1]))
 			require.NoError(t, os.WriteFile(path, content, 0o600))
-			require.NoError(t, os.Chmod(path, 0o666)) //nolint:gosec // the guest's user writes it
+			require.NoError(t, os.Chmod(path, 0o666)) // the guest's user writes it
 			xml = strings.ReplaceAll(xml, m[1], path)
 		}
 	}

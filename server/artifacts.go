@@ -92,7 +92,7 @@ func (s *server) artifactVersions(c *call, a artifact.Artifact) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		views = append(views, api.IndexedBlob{Blob: s.blobWithInstances(b), Index: v.Index})
+		views = append(views, api.IndexedBlob{Blob: s.blobWithInstances(c, b), Index: v.Index})
 	}
 	return views, nil
 }
@@ -108,7 +108,7 @@ func (s *server) artifactView(c *call, a artifact.Artifact) api.Artifact {
 			continue // its last reference has just gone
 		}
 		v.Blobs[version.Index] = api.ArtifactBlob{
-			UUID: b.ID, Size: b.Size, ReferenceCount: b.References, DependsOn: optional(b.DependsOn), Instances: b.Instances(),
+			UUID: b.ID, Size: b.Size, ReferenceCount: b.References, DependsOn: optional(b.DependsOn), Instances: s.users(c, b),
 		}
 	}
 	if newest, ok := a.Newest(); ok {
@@ -147,13 +147,25 @@ func (s *server) showBlob(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.blobWithInstances(b), nil
+	return s.blobWithInstances(c, b), nil
 }
 
-func (s *server) blobWithInstances(b blob.Blob) api.Blob {
+func (s *server) blobWithInstances(c *call, b blob.Blob) api.Blob {
 	v := s.blobView(b)
-	v.Instances = b.Instances()
+	v.Instances = s.users(c, b)
 	return v
+}
+
+// users returns the instances that use a blob, as far as they are the caller's to know of: an image that is shared must not
+// tell tenants of each other.
+func (s *server) users(c *call, b blob.Blob) api.List[string] {
+	mine := api.List[string]{}
+	for _, id := range b.Instances() {
+		if i, err := s.cloud.Instances.Get(c.Context(), id); err == nil && (c.owned() == "" || i.Namespace == c.namespace) {
+			mine = append(mine, id)
+		}
+	}
+	return mine
 }
 
 func (s *server) blobView(b blob.Blob) api.Blob {

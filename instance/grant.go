@@ -3,6 +3,7 @@ package instance
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -86,6 +87,9 @@ func (m *Manager) grantSome(wishes []*wish) (left []*wish) {
 		}
 		_, err := m.view.Commit(ctx, tx)
 		refuseTakenMAC(granted, err)
+		if !slices.ContainsFunc(granted, func(w *wish) bool { return !w.answered }) {
+			return nil // nobody is left to try again for
+		}
 		return err
 	})
 	if errors.Is(err, fault.Invalid) {

@@ -106,7 +106,7 @@ func checkPlacement(nodes []Node, name string) error {
 	switch {
 	case i < 0:
 		return fault.New(opPick, fault.NotFound, name,
-			"Specified node does not exist: no node is named %q; leave placed_on out or name another", name)
+			"Specified node does not exist: no node is named %.80q; leave placed_on out or name another", name)
 	case nodes[i].State != Healthy:
 		return fault.New(opPick, fault.NotFound, name,
 			"Specified node not ready: %s is %s; leave placed_on out or name another", name, stateText(nodes[i].State))

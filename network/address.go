@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -126,14 +127,40 @@ func (m *Manager) release(tx *view.Txn, network string, a netip.Addr) {
 	tx.Do(m.addresses.Put(id, reservation{Kind: KindHalo, When: time.Now()}))
 }
 
+// rested reports whether an address has rested long enough to be like any other.
+func (m *Manager) rested(r reservation) bool { return r.Kind == KindHalo && time.Since(r.When) >= m.Halo }
+
+// forgetRested drops the records of addresses that have rested long enough. Where a create is quicker, it has the address.
+func (m *Manager) forgetRested(ctx context.Context) error {
+	for rows := range slices.Chunk(m.addresses.By("kind", string(KindHalo)), perCommit) {
+		tx := view.Txn{Name: "forget rested addresses"}
+		for _, r := range rows {
+			if m.rested(r.Value) {
+				tx.Check(m.addresses.At(r, r.ID))
+				tx.Do(m.addresses.Delete(r.ID))
+			}
+		}
+		if len(tx.Ops) == 0 {
+			continue
+		}
+		if _, err := m.view.Commit(ctx, tx); err != nil && !isConflict(err) {
+			return err
+		}
+	}
+	return nil
+}
+
+// perCommit is how many addresses one commit forgets.
+const perCommit = 50
+
 // Addresses returns the network's reservations, ascending by the text of the address.
 func (m *Manager) Addresses(_ context.Context, id string) []Reservation {
 	all := []Reservation{}
 	for _, r := range m.addresses.By("network", id) {
 		_, text, _ := strings.Cut(r.ID, "/")
 		a, err := netip.ParseAddr(text)
-		if err != nil {
-			continue // not written by us
+		if err != nil || m.rested(r.Value) {
+			continue // not written by us, or about to be forgotten
 		}
 		all = append(all, Reservation{Address: a, Kind: r.Value.Kind, User: r.Value.User, When: r.Value.When, Comment: r.Value.Comment})
 	}

@@ -282,7 +282,7 @@ func (m *Manager) sweep(ctx context.Context) error {
 		m.Log.InfoContext(ctx, "removing a network that nobody wants", slog.String("network", id.UUID))
 		failed = errors.Join(failed, m.remove(ctx, id)) // one that stays is no reason to keep the others
 	}
-	return errors.Join(failed, m.forget(ctx))
+	return errors.Join(failed, m.forget(ctx), m.forgetRested(ctx))
 }
 
 // keeps reports whether a network on this node belongs to a record that is not deleted.

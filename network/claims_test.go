@@ -155,6 +155,26 @@ func TestAReleasedAddressRests(t *testing.T) {
 	})
 }
 
+func TestAnAddressThatRestedIsForgotten(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := one(t)
+		s := lan()
+		s.Netblock = "10.0.0.0/16"
+		n := w.made(t, s)
+		for range 120 {
+			w.detach(t, w.attached(t, Request{Network: n.ID}))
+		}
+		require.Len(t, w.Addresses(t.Context(), n.ID), 3+120, "resting")
+		time.Sleep(5 * time.Minute)
+		require.Len(t, w.Addresses(t.Context(), n.ID), 3, "rested long enough")
+		time.Sleep(time.Minute)
+		require.Len(t, keys(t, w.store, "o/ipam/"), 3, "whoever creates and deletes for long fills the memory")
+		before := w.store.Stats().Commits
+		time.Sleep(time.Hour / 2)
+		require.Equal(t, before, w.store.Stats().Commits)
+	})
+}
+
 func TestFreshAddressesComeBeforeRestedOnes(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := one(t)

@@ -77,6 +77,7 @@ func New(d Deps) *Manager {
 	})
 	m.rows.Index("namespace", func(r row) []string { return []string{r.Value.Namespace} })
 	m.addresses.Index("network", func(r view.Row[reservation]) []string { return []string{networkOf(r.ID)} })
+	m.addresses.Index("kind", func(r view.Row[reservation]) []string { return []string{string(r.Value.Kind)} })
 	m.interfaces.Index("network", func(r view.Row[interfaceRecord]) []string { return []string{r.Value.Network} })
 	m.interfaces.Index("instance", func(r view.Row[interfaceRecord]) []string { return []string{r.Value.Instance} })
 	m.loop = reconcile.Loop{

@@ -8,6 +8,7 @@ import (
 	"github.com/shakenfist/shakenfist/event"
 	"github.com/shakenfist/shakenfist/fault"
 	"github.com/shakenfist/shakenfist/instance"
+	"github.com/shakenfist/shakenfist/internal/bounded"
 	"github.com/shakenfist/shakenfist/internal/stepped"
 	"github.com/shakenfist/shakenfist/internal/view"
 	"github.com/shakenfist/shakenfist/metadata"
@@ -23,6 +24,7 @@ func (c *Cloud) assemble(f Config) {
 		f.Hypervisor = stepped.Hypervisor(f.Hypervisor, f.Steps)
 		f.Network = stepped.Network(f.Network, f.Steps)
 	}
+	f.Hypervisor, f.Network = bounded.Hypervisor(f.Hypervisor), bounded.Network(f.Network)
 	c.view = view.New(f.State, f.Logger)
 	c.Events = event.NewRecorder(f.State, f.Node)
 	c.Metadata = metadata.New(c.view)

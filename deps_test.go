@@ -29,6 +29,7 @@ var layers = map[string]string{
 	"internal/reconcile":                 "+store",
 	"internal/view":                      "+store internal/step",
 	"internal/lookup":                    "fault",
+	"internal/bounded":                   "fault instance/hypervisor network/netdriver",
 	"internal/stepped":                   "+store instance/hypervisor network/netdriver internal/step",
 	"scheduler":                          "fault",
 	"configdrive":                        "fault",
@@ -53,7 +54,7 @@ var layers = map[string]string{
 	"instance":  "+network +artifact +scheduler +configdrive",
 
 	// 3: the root
-	".": "+instance internal/stepped",
+	".": "+instance internal/bounded internal/stepped",
 
 	// 4: the two ends of the wire, and what puts simulations together
 	"simulation": "+. store/memstore instance/hypervisor/simhv network/netdriver/simnet",

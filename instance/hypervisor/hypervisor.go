@@ -3,7 +3,8 @@
 //
 // A driver must pass hypervisortest.TestDriver. Its methods are idempotent: reaching a state that holds already is
 // success, and a call that was cut off half-way can be made again. Drivers touch only domains and files that they were
-// told of; List returns no domain of anybody else. Every method is safe for concurrent use.
+// told of; List returns no domain of anybody else. Every method is safe for concurrent use, and returns soon after its
+// context ends.
 //
 // Errors are of these kinds: fault.Unavailable when the hypervisor does not answer (it may later), fault.Invalid when it
 // refuses what it was given, fault.Exhausted when the host has no room (disk full, no memory), fault.NotFound for a

@@ -3,7 +3,8 @@
 //
 // A driver must pass netdrivertest.TestDriver. It is declarative: Ensure is told what a network shall be on this node
 // and makes it exactly that, whatever was there before, without disturbing what is right already. Drivers touch only what they
-// made: every object carries the network's name or mark. Every method is safe for concurrent use.
+// made: every object carries the network's name or mark. Every method is safe for concurrent use, and returns soon after its
+// context ends.
 //
 // Errors are of these kinds: fault.Unavailable for a fault of the host that may pass, fault.Conflict when something that
 // is not this network's has the name of something of this network, fault.Invalid when Network.Validate refuses what was

@@ -49,7 +49,7 @@ var layers = map[string]string{
 	"namespace": "+internal/view event",
 	"node":      "+internal/view event",
 	"network":   "+internal/view +namespace +metadata +node internal/lookup internal/reconcile network/netdriver",
-	"blob":      "+internal/view event internal/reconcile instance/hypervisor",
+	"blob":      "+internal/view event internal/reconcile instance/hypervisor internal/qcow2",
 	"artifact":  "+blob +namespace +metadata internal/lookup",
 	"instance":  "+network +artifact +scheduler +configdrive",
 

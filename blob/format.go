@@ -8,12 +8,13 @@ import (
 
 	"github.com/shakenfist/shakenfist/fault"
 	"github.com/shakenfist/shakenfist/instance/hypervisor"
+	"github.com/shakenfist/shakenfist/internal/qcow2"
 )
 
 const opInspect = "blob.Inspect"
 
 // MaxVirtualBytes is the largest virtual size that Limits allow unless told otherwise: the largest file of ext4.
-const MaxVirtualBytes = int64(16) << 40
+const MaxVirtualBytes = qcow2.MaxSize
 
 // Limits say what an image may claim of itself.
 type Limits struct {
@@ -62,7 +63,7 @@ func Inspect(r io.ReaderAt, size int64, limits Limits) (Facts, error) {
 	if err != nil {
 		return Facts{}, err
 	}
-	if begins(head, 0, qcowMagic) {
+	if begins(head, 0, qcow2.Magic) {
 		return inspectQCOW2(r, size, limits)
 	}
 	if err := refuseForeign(head, tail); err != nil {

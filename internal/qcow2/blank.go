@@ -13,12 +13,12 @@ const (
 func Blank(size int64, backing string) []byte {
 	b := make([]byte, blankHeaderBytes, blankHeaderBytes+len(backing))
 	be := binary.BigEndian
-	be.PutUint32(b, magic)
+	copy(b, Magic)
 	be.PutUint32(b[4:], 3)
 	be.PutUint32(b[20:], blankClusterBits)
 	be.PutUint64(b[24:], uint64(size)) //nolint:gosec // sizes are not negative
 	be.PutUint32(b[96:], 4)            // reference counts of 2^4 bits
-	be.PutUint32(b[100:], HeaderBytes)
+	be.PutUint32(b[100:], headerV3)
 	if backing == "" {
 		return b
 	}

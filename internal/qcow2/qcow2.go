@@ -1,4 +1,4 @@
-// Package qcow2 reads and judges the headers of QCOW2 images.
+// Package qcow2 reads and judges the headers of QCOW2 images. It is the one place that knows them.
 //
 // It opens nothing but the reader it is given: a backing file that a header names is reported, never followed. The
 // layout is that of docs/interop/qcow2.txt in QEMU's sources; all numbers in it are big-endian.
@@ -7,28 +7,21 @@ package qcow2
 import (
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"io"
 
 	"github.com/shakenfist/shakenfist/fault"
 )
 
-// MaxSize is the largest virtual size that is accepted, in bytes: the largest file that ext4 holds.
-const MaxSize = 16 << 40
+// MaxSize is the largest virtual size that is accepted unless told otherwise, in bytes: the largest file that ext4 holds.
+const MaxSize = int64(16) << 40
 
-// HeaderBytes is as much of an image as Read looks at.
-const HeaderBytes = 104
+// Magic is what every image begins with.
+const Magic = "QFI\xfb"
 
-const magic = 0x514649fb // "QFI\xfb"
-
-// The bits of the incompatible features that change what a reader must do.
 const (
-	dirty        = 1 << 0 // reference counts may be stale; QEMU repairs them
-	corrupt      = 1 << 1
-	dataFile     = 1 << 2 // the data are in another file
-	compression  = 1 << 3 // not deflate
-	extendedL2   = 1 << 4
-	harmlessBits = dirty | compression | extendedL2
+	headerV2 = 72  // bytes
+	headerV3 = 104 // bytes, the least
+	header   = 112 // bytes, as far as it is understood here
 )
 
 // Header is what the beginning of an image says.
@@ -41,64 +34,97 @@ type Header struct {
 	Encryption    uint32 // method, 0 for none
 	Snapshots     uint32 // snapshots within the image
 	Incompatible  uint64 // feature bits that a reader must know; 0 in version 2
+	Compression   byte   // method of compressed clusters: 0 is zlib, 1 zstd
+
+	clusterBits, length, refOrder uint32 // length of the header in bytes; the header extensions follow
+	l1Entries, refClusters        uint32
+	l1At, refsAt, snapshotsAt     uint64
 }
 
-// Read reads the header of the image r. It fails with fault.Invalid if r is not a QCOW2 image of version 2 or 3, or if
-// its size or cluster size cannot be.
-func Read(r io.ReaderAt) (Header, error) {
-	const op = "qcow2.Read"
-	b := make([]byte, HeaderBytes)
-	n, err := r.ReadAt(b, 0)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return Header{}, fault.Because(op, fault.Internal, "", err, "the image's header cannot be read")
+// ExtendedL2 reports whether the image has subclusters.
+func (h Header) ExtendedL2() bool { return h.Incompatible&extendedL2 != 0 }
+
+// Read reads the header of the image r, which may be one that lies over others. It fails with fault.Invalid if r is not
+// a QCOW2 image of version 2 or 3, or if its sizes cannot be, and with fault.Internal if r cannot be read.
+func Read(r io.ReaderAt) (Header, error) { return read(r, MaxSize) }
+
+// Alone reads the header of an image from somebody who is not trusted. It fails as Read does, and with fault.Invalid if
+// the image names other files, is encrypted, or needs features whose meaning is not known.
+func Alone(r io.ReaderAt) (Header, error) { return alone(r, MaxSize) }
+
+// Whole reads the header of an image of size bytes that was just fetched. It fails as Alone does, and with fault.Invalid
+// if its virtual size is more than limit bytes, or if what its header claims does not fit within the file.
+func Whole(r io.ReaderAt, size, limit int64) (Header, error) {
+	h, err := alone(r, limit)
+	if err == nil {
+		err = h.checkTables(uint64(size)) //nolint:gosec // not negative
 	}
-	be := binary.BigEndian
-	if n < 72 || be.Uint32(b) != magic {
-		return Header{}, fault.New(op, fault.Invalid, "", "not a QCOW2 image: it does not begin with its magic number")
+	if err != nil {
+		return Header{}, err
 	}
-	h := Header{
-		Version:       int(be.Uint32(b[4:])),
-		BackingOffset: be.Uint64(b[8:]),
-		BackingBytes:  be.Uint32(b[16:]),
-		Encryption:    be.Uint32(b[32:]),
-		Snapshots:     be.Uint32(b[60:]),
-	}
-	switch {
-	case h.Version == 3 && n == HeaderBytes:
-		h.Incompatible = be.Uint64(b[72:])
-	case h.Version != 2:
-		return Header{}, fault.New(op, fault.Invalid, "", "QCOW2 version %d, want 2 or 3, with a whole header", h.Version)
-	}
-	bits, size := be.Uint32(b[20:]), be.Uint64(b[24:])
-	if bits < 9 || bits > 21 {
-		return Header{}, fault.New(op, fault.Invalid, "", "QCOW2 clusters of 2^%d bytes, want 2^9 to 2^21", bits)
-	}
-	if size == 0 || size > MaxSize {
-		return Header{}, fault.New(op, fault.Invalid, "", "virtual size %d bytes, want 1 to %d", size, int64(MaxSize))
-	}
-	h.ClusterSize, h.Size = 1<<bits, int64(size)
 	return h, nil
 }
 
-// Standalone reports, as a fault.Invalid, why the image may not be taken from somebody who is not trusted: it names
-// other files, is encrypted, or needs features whose meaning is not known. It is nil for an image that is complete by
-// itself.
-func (h Header) Standalone() error {
-	const op = "qcow2.Standalone"
-	var why string
-	switch unknown := h.Incompatible &^ harmlessBits; {
-	case h.BackingOffset != 0 || h.BackingBytes != 0:
-		why = "it has a backing file; flatten it with qemu-img convert first"
-	case h.Incompatible&dataFile != 0:
-		why = "its data are in an external file; convert it to a plain QCOW2 image first"
-	case h.Incompatible&corrupt != 0:
-		why = "it is marked as corrupt; repair it with qemu-img check -r all first"
-	case unknown != 0:
-		why = fmt.Sprintf("it needs unknown features (bits %#x)", unknown)
-	case h.Encryption != 0:
-		why = "it is encrypted; decrypt it first"
-	default:
-		return nil
+func alone(r io.ReaderAt, limit int64) (Header, error) {
+	h, err := read(r, limit)
+	if err == nil {
+		err = h.checkAlone()
 	}
-	return fault.New(op, fault.Invalid, "", "this QCOW2 image cannot be used: %s", why)
+	if err == nil {
+		err = h.checkExtensions(r)
+	}
+	if err != nil {
+		return Header{}, err
+	}
+	return h, nil
+}
+
+func read(r io.ReaderAt, limit int64) (Header, error) {
+	b, err := readAt(r, 0, header)
+	switch {
+	case err != nil:
+		return Header{}, err
+	case len(b) < len(Magic) || string(b[:len(Magic)]) != Magic:
+		return Header{}, invalid("this is not a QCOW2 image: it does not begin with its magic number")
+	case len(b) < header:
+		return Header{}, refused("is cut off within its header: fetch it again")
+	}
+	h := decode(b)
+	if err := h.checkVersion(); err != nil {
+		return Header{}, err
+	}
+	size := binary.BigEndian.Uint64(b[24:])
+	if err := h.checkSizes(size, limit); err != nil {
+		return Header{}, err
+	}
+	h.Size, h.ClusterSize = int64(size), 1<<h.clusterBits //nolint:gosec // at most limit
+	return h, nil
+}
+
+// decode decodes a header, and believes nothing in it. Sizes are left out until they were checked.
+func decode(b []byte) Header {
+	u32, u64 := binary.BigEndian.Uint32, binary.BigEndian.Uint64
+	h := Header{
+		Version: int(u32(b[4:])), BackingOffset: u64(b[8:]), BackingBytes: u32(b[16:]), clusterBits: u32(b[20:]),
+		Encryption: u32(b[32:]), l1Entries: u32(b[36:]), l1At: u64(b[40:]), refsAt: u64(b[48:]),
+		refClusters: u32(b[56:]), Snapshots: u32(b[60:]), snapshotsAt: u64(b[64:]),
+		length: headerV2, refOrder: 4,
+	}
+	if h.Version >= 3 {
+		h.Incompatible, h.refOrder, h.length = u64(b[72:]), u32(b[96:]), u32(b[100:])
+		if h.length > headerV3 {
+			h.Compression = b[104]
+		}
+	}
+	return h
+}
+
+// readAt returns n bytes at an offset, or fewer if r ends before.
+func readAt(r io.ReaderAt, at int64, n int) ([]byte, error) {
+	b := make([]byte, n)
+	got, err := r.ReadAt(b, at)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, fault.Because(op, fault.Internal, "", err, "the image's header cannot be read")
+	}
+	return b[:got], nil
 }

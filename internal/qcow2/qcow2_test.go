@@ -11,16 +11,29 @@ import (
 )
 
 func TestABlankImageSaysWhatItIs(t *testing.T) {
-	h, err := qcow2.Read(bytes.NewReader(qcow2.Blank(20<<30, "")))
+	h, err := qcow2.Alone(bytes.NewReader(qcow2.Blank(20<<30, "")))
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("a blank image is refused: %v", err)
 	}
-	want := qcow2.Header{Version: 3, Size: 20 << 30, ClusterSize: 2 << 20}
-	if h != want {
-		t.Errorf("read %+v, want %+v", h, want)
+	if h.Version != 3 || h.Size != 20<<30 || h.ClusterSize != 2<<20 || h.Incompatible != 0 || h.Snapshots != 0 {
+		t.Errorf("read %+v, want version 3, 20 GiB, clusters of 2 MiB, and no more", h)
 	}
-	if err := h.Standalone(); err != nil {
-		t.Errorf("a blank image is refused: %v", err)
+}
+
+func TestAnImageOverAnotherCanBeReadButIsNotAlone(t *testing.T) {
+	over := bytes.NewReader(qcow2.Blank(1<<30, "/base"))
+	if h, err := qcow2.Read(over); err != nil || h.BackingOffset != 512 || h.BackingBytes != 5 {
+		t.Errorf("read %+v, %v, want a name of 5 bytes at 512", h, err)
+	}
+	if _, err := qcow2.Alone(over); !errors.Is(err, fault.Invalid) {
+		t.Errorf("error is %v, want invalid", err)
+	}
+}
+
+func TestAHeaderWithoutItsTablesIsNotWhole(t *testing.T) {
+	b := qcow2.Blank(1<<30, "")
+	if _, err := qcow2.Whole(bytes.NewReader(b), int64(len(b)), qcow2.MaxSize); !errors.Is(err, fault.Invalid) {
+		t.Errorf("error is %v, want invalid", err)
 	}
 }
 
@@ -46,10 +59,7 @@ func TestHostileImagesAreRefused(t *testing.T) {
 		"nothing":                    nil,
 	} {
 		t.Run(name, func(t *testing.T) {
-			h, err := qcow2.Read(bytes.NewReader(image))
-			if err == nil {
-				err = h.Standalone()
-			}
+			_, err := qcow2.Alone(bytes.NewReader(image))
 			if !errors.Is(err, fault.Invalid) {
 				t.Errorf("error is %v, want invalid", err)
 			}
@@ -62,7 +72,7 @@ func FuzzRead(f *testing.F) {
 	f.Add(qcow2.Blank(1<<30, "/etc/shadow"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		h, err := qcow2.Read(bytes.NewReader(b))
-		if err == nil && (h.Size <= 0 || h.Size > qcow2.MaxSize || h.ClusterSize < 512) {
+		if err == nil && (h.Size <= 0 || h.Size > qcow2.MaxSize || h.ClusterSize < 512 || h.ClusterSize > 2<<20) {
 			t.Errorf("accepted %+v", h)
 		}
 	})

@@ -49,7 +49,7 @@ func TestADiskIsMadeOverItsBase(t *testing.T) {
 	if err := qemuimg.Convert(t.Context(), raw, "raw", 5<<20, base); err != nil {
 		t.Fatal(err)
 	}
-	if h := header(t, base); h.Size != 5<<20 || h.ClusterSize != qemuimg.ClusterSize || h.Standalone() != nil {
+	if h := header(t, base); h.Size != 5<<20 || h.ClusterSize != qemuimg.ClusterSize || h.BackingOffset != 0 {
 		t.Errorf("base is %+v, want 5 MiB in clusters of 2 MiB, complete by itself", h)
 	}
 	if err := qemuimg.Create(t.Context(), disk, 8<<20, base); err != nil {

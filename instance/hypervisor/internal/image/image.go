@@ -36,10 +36,7 @@ func Inspect(src hypervisor.Image) (Info, error) {
 	defer f.Close() //nolint:errcheck // only read
 	switch src.Format {
 	case hypervisor.QCOW2:
-		h, err := qcow2.Read(f)
-		if err == nil {
-			err = h.Standalone()
-		}
+		h, err := qcow2.Alone(f)
 		return Info{Size: h.Size, Header: h}, fault.Wrap(op, src.Path, err)
 	case hypervisor.ISO:
 		b := make([]byte, 5)
@@ -49,7 +46,7 @@ func Inspect(src hypervisor.Image) (Info, error) {
 		return Info{Size: size}, nil
 	case hypervisor.Raw:
 		if size == 0 || size > qcow2.MaxSize {
-			return Info{}, fault.New(op, fault.Invalid, src.Path, "raw image of %d bytes, want 1 to %d", size, int64(qcow2.MaxSize))
+			return Info{}, fault.New(op, fault.Invalid, src.Path, "raw image of %d bytes, want 1 to %d", size, qcow2.MaxSize)
 		}
 		return Info{Size: (size + 511) / 512 * 512}, nil
 	}
@@ -65,7 +62,7 @@ func DiskSize(d hypervisor.Disk) (int64, error) {
 	case !filepath.IsAbs(d.Path):
 		return 0, fault.New(op, fault.Invalid, d.Path, "the disk's path must be absolute")
 	case size < 0 || size%512 != 0 || size > qcow2.MaxSize:
-		return 0, fault.New(op, fault.Invalid, d.Path, "disk of %d bytes, want a multiple of 512 up to %d", size, int64(qcow2.MaxSize))
+		return 0, fault.New(op, fault.Invalid, d.Path, "disk of %d bytes, want a multiple of 512 up to %d", size, qcow2.MaxSize)
 	case size == 0 && d.Base == "":
 		return 0, fault.New(op, fault.Invalid, d.Path, "a disk without a base image needs a size")
 	case d.Base == "":

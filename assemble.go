@@ -76,6 +76,8 @@ func inventory(ctx context.Context, f Config) node.Inventory {
 	} else if i.Down == "" {
 		i.Down = fault.Text(err)
 	}
-	i.DiskTotal, i.DiskFree = diskSpace(f.Dir)
+	if i.DiskTotal, i.DiskFree = host.DiskBytes, host.DiskBytes; host.DiskBytes == 0 {
+		i.DiskTotal, i.DiskFree = diskSpace(f.Dir)
+	}
 	return i
 }

@@ -84,6 +84,7 @@ type Host struct {
 	CPUs        int    // threads of the host
 	MemoryMiB   int    // memory of the host
 	MaxVCPUs    int    // most vCPUs of one guest
+	DiskBytes   int64  // room for disks, all of it free; 0 means that of the file system where they lie
 }
 
 // Format is an image format. A format is decided once, from the header, and named ever after.

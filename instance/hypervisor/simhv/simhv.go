@@ -26,6 +26,7 @@ type Options struct {
 	CPUs      int // threads of the host; 0 means 128
 	MemoryMiB int // memory of the host; 0 means 2 TiB
 	MaxVCPUs  int // most vCPUs of one guest; 0 means 64
+	DiskGiB   int // room for disks; 0 means 1 PiB. What simulated disks really take is next to nothing
 
 	Version string // of the simulated hypervisor; "" means "simulated"
 	Switch  Switch // what the guests' NICs are plugged into; nil for nothing
@@ -68,6 +69,7 @@ func New(o Options) *Driver {
 			CPUs:      cmp.Or(o.CPUs, 128),
 			MemoryMiB: cmp.Or(o.MemoryMiB, 2<<20),
 			MaxVCPUs:  cmp.Or(o.MaxVCPUs, 64),
+			DiskGiB:   cmp.Or(o.DiskGiB, 1<<20),
 			Version:   cmp.Or(o.Version, "simulated"),
 			Switch:    o.Switch,
 		},
@@ -89,6 +91,7 @@ func (d *Driver) Host(ctx context.Context) (hypervisor.Host, error) {
 		CPUs:        d.o.CPUs,
 		MemoryMiB:   d.o.MemoryMiB,
 		MaxVCPUs:    d.o.MaxVCPUs,
+		DiskBytes:   int64(d.o.DiskGiB) << 30,
 	}, nil
 }
 

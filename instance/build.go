@@ -28,7 +28,7 @@ func (m *Manager) reconcile(ctx context.Context, id string) (time.Duration, erro
 	case s.Value.State == Deleted:
 		return 0, nil
 	case !row.Value.Deleted.IsZero():
-		return 0, m.tearDown(ctx, row, s.Value)
+		return m.tearDown(ctx, row, s.Value)
 	}
 	switch s.Value.State {
 	case Initial, Creating:
@@ -70,7 +70,7 @@ func (m *Manager) parts() []part {
 		{name: "make disks", do: always(m.makeDisks)},
 		{name: "make config drive", do: always(m.makeConfigDrive)},
 		{name: "define domain", do: always(m.define)},
-		{name: "start domain", do: always(func(ctx context.Context, r row) error { return m.Driver.Start(ctx, r.ID) })},
+		{name: "start domain", do: always(m.start)},
 		{name: "record success", do: always(m.built)},
 	}
 }
@@ -96,7 +96,7 @@ func (m *Manager) build(ctx context.Context, row row, state State) (time.Duratio
 		case err != nil:
 			return m.failed(ctx, row, p.name, err)
 		case !done && left <= 0:
-			return 0, m.giveUp(ctx, row, p.name, fault.New("instance.build", fault.Unavailable, row.ID,
+			return m.giveUp(ctx, row, p.name, fault.New("instance.build", fault.Unavailable, row.ID,
 				"not done after %s; delete the instance and create it again", m.Deadline))
 		case !done:
 			m.forgive(row.ID, p.name)
@@ -126,18 +126,23 @@ func (m *Manager) failed(ctx context.Context, row row, step string, err error) (
 	if errors.Is(err, fault.Unavailable) {
 		m.Nodes.Look() // others should not be sent here while it lasts
 	}
-	m.mu.Lock()
-	f, seen := m.failing[row.ID]
-	if !seen || f.step != step {
-		f = failure{step: step, since: time.Now()}
-		m.failing[row.ID] = f
-	}
-	m.mu.Unlock()
-	left := m.Patience - time.Since(f.since)
+	left := m.patience(row.ID, step)
 	if errors.As(err, new(final)) || fault.Permanent(err) || left <= 0 {
-		return 0, m.giveUp(ctx, row, step, err)
+		return m.giveUp(ctx, row, step, err)
 	}
 	return left, fault.Wrap("instance: "+step, row.ID, err)
+}
+
+// patience notes that a step failed, and returns how much longer it may.
+func (m *Manager) patience(id, step string) time.Duration {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	f, seen := m.failing[id]
+	if !seen || f.step != step {
+		f = failure{step: step, since: time.Now()}
+		m.failing[id] = f
+	}
+	return m.Patience - time.Since(f.since)
 }
 
 // final is a failure of work that somebody else did, who was patient already.
@@ -164,22 +169,21 @@ func (m *Manager) forgive(id, step string) {
 	}
 }
 
-// giveUp takes down what was built, gives back what the instance held, and says why.
-func (m *Manager) giveUp(ctx context.Context, row row, step string, cause error) error {
+// giveUp takes down what was built, gives back what the instance held, and says why. What can't be taken down within
+// Patience must not keep the instance from its end: the sweep and its delete come back to it.
+func (m *Manager) giveUp(ctx context.Context, row row, step string, cause error) (time.Duration, error) {
+	why := step + ": " + fault.Text(cause)
+	if err := errors.Join(m.Driver.Remove(ctx, row.ID), m.removeDisks(ctx, row.ID)); err != nil {
+		if left := m.patience(row.ID, step); left > 0 {
+			return left, fault.Wrap("instance: take down after "+step, row.ID, err)
+		}
+		why += "; what was built could not be taken down: " + fault.Text(err)
+	}
 	m.Log.WarnContext(ctx, "instance failed", slog.String("instance", row.ID), slog.String("step", step), slog.Any("error", cause))
-	if err := m.Driver.Remove(ctx, row.ID); err != nil && !errors.Is(cause, fault.Unavailable) {
-		return err
-	}
-	if err := m.removeDisks(ctx, row.ID); err != nil {
-		return err
-	}
 	err := m.view.Retry(ctx, func() error {
 		tx := view.Txn{Name: "instance failed", Ref: row.ID}
 		tx.Check(m.rows.At(row, row.ID))
-		err := m.move(ctx, &tx, row.ID, Error, "failed to "+step, func(s *status) {
-			s.Error = step + ": " + fault.Text(cause)
-			s.Freed = true
-		})
+		err := m.move(ctx, &tx, row.ID, Error, "failed to "+step, func(s *status) { s.Error, s.Freed = why, true })
 		if err != nil {
 			return err
 		}
@@ -187,8 +191,10 @@ func (m *Manager) giveUp(ctx context.Context, row row, step string, cause error)
 		_, err = m.view.Commit(ctx, tx)
 		return err
 	})
-	m.forgive(row.ID, "")
-	return err
+	if err == nil {
+		m.forgive(row.ID, "")
+	}
+	return 0, err
 }
 
 // fetchImages waits until the images are here, and refers to their blobs.
@@ -284,9 +290,12 @@ func (m *Manager) define(ctx context.Context, row row) error {
 	return m.Driver.Define(ctx, d)
 }
 
+func (m *Manager) start(ctx context.Context, row row) error {
+	return m.bring(row.ID, hypervisor.PowerOn, func() error { return m.Driver.Start(ctx, row.ID) })
+}
+
 // built records that the guest runs.
 func (m *Manager) built(ctx context.Context, row row) error {
-	m.see(row.ID, hypervisor.PowerOn)
 	tx := view.Txn{Name: "instance created", Ref: row.ID}
 	tx.Check(m.rows.At(row, row.ID))
 	err := m.move(ctx, &tx, row.ID, Created, "created", func(s *status) {

@@ -10,7 +10,7 @@ import (
 )
 
 // layOut decides the guest's disks: the first is its root, the second the config drive, then the others.
-func (m *Manager) layOut(_ context.Context, row row, blobs []string) ([]diskStatus, error) {
+func (m *Manager) layOut(ctx context.Context, row row, blobs []string) ([]diskStatus, error) {
 	spec := row.Value.Spec
 	var disks []diskStatus
 	for i, d := range spec.Disks {
@@ -20,7 +20,7 @@ func (m *Manager) layOut(_ context.Context, row row, blobs []string) ([]diskStat
 		}
 		s := diskStatus{Disk: Disk{Bus: bus, SizeGiB: d.SizeGiB, Blob: blobs[i], CDROM: d.Type == "cdrom"}}
 		if blobs[i] != "" {
-			b, err := m.Blobs.Get(context.Background(), blobs[i])
+			b, err := m.Blobs.Get(ctx, blobs[i])
 			if err != nil {
 				return nil, err
 			}

@@ -21,7 +21,7 @@ type Instance struct {
 	Node     string // where it was placed
 	State    State
 	Power    string // "initial" until it first started, then on, off, paused or crashed
-	Error    string // which step failed, why, and what to do; "" unless State is Error
+	Error    string // which step failed, why, and what to do; "" unless State is Error or deleting does not get on
 	Machine  string // "pc" or "q35"
 	Resolved []Disk // empty until the images were resolved
 	Created  time.Time

@@ -105,14 +105,14 @@ func (m *Manager) turnPower(ctx context.Context, row row) error {
 	if row.Value.Power {
 		power = hypervisor.PowerOn
 		failed = m.powerUp(ctx, row)
-	} else if failed = m.Driver.Stop(ctx, row.ID); errors.Is(failed, fault.NotFound) {
+	} else {
+		failed = m.bring(row.ID, power, func() error { return m.Driver.Stop(ctx, row.ID) })
+	}
+	if power == hypervisor.PowerOff && errors.Is(failed, fault.NotFound) {
 		failed = nil // what is not defined is off
 	}
 	if failed != nil && (ctx.Err() != nil || conflicting(failed)) {
 		return failed
-	}
-	if failed == nil {
-		m.see(row.ID, power)
 	}
 	tx := view.Txn{Name: "record power", Ref: row.ID}
 	tx.Check(m.rows.At(row, row.ID))
@@ -145,7 +145,32 @@ func (m *Manager) powerUp(ctx context.Context, row row) error {
 			return err
 		}
 	}
-	return m.Driver.Start(ctx, row.ID)
+	return m.start(ctx, row)
+}
+
+// bring has f bring a guest into a state. That it is in it is noted before and not after: what the guest does by itself
+// from then on is newer.
+func (m *Manager) bring(id string, p hypervisor.Power, f func() error) error {
+	m.mu.Lock()
+	was, known := m.observed[id]
+	m.sightings++
+	now := sighting{power: p, count: m.sightings}
+	m.observed[id] = now
+	m.mu.Unlock()
+	err := f()
+	if err == nil {
+		return nil
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	switch {
+	case m.observed[id] != now:
+	case known:
+		m.observed[id] = was
+	default:
+		delete(m.observed, id)
+	}
+	return err
 }
 
 // sighting is what a guest was last known to do.

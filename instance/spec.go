@@ -151,7 +151,7 @@ func (s *Spec) checkConfig() error {
 
 // userData returns the decoded user data.
 func (s *Spec) userData() ([]byte, error) {
-	if len(s.UserData) > base64.StdEncoding.EncodedLen(MaxUserData)+MaxUserData/32 {
+	if len(s.UserData) > base64.StdEncoding.EncodedLen(MaxUserData)+MaxUserData/16 { // room for line ends
 		return nil, invalid("user_data is longer than %d bytes decoded", MaxUserData)
 	}
 	// Encoders break lines differently; white space carries nothing.

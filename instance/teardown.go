@@ -15,8 +15,32 @@ import (
 	"github.com/shakenfist/shakenfist/internal/view"
 )
 
-// tearDown removes everything of an instance from this node, and then from the store. Each part is safe to repeat.
-func (m *Manager) tearDown(ctx context.Context, row row, s status) error {
+// tearDown ends an instance. Where that does not get on for longer than Patience, it says why and goes on trying.
+func (m *Manager) tearDown(ctx context.Context, row row, s status) (time.Duration, error) {
+	err := m.dismantle(ctx, row, s)
+	if err == nil || ctx.Err() != nil || conflicting(err) {
+		return 0, err
+	}
+	if left := m.patience(row.ID, "delete"); left > 0 {
+		return left, err
+	}
+	return 0, errors.Join(err, m.complain(ctx, row, "deleting does not get on: "+fault.Text(err)))
+}
+
+// complain records, once, what a user can't see otherwise.
+func (m *Manager) complain(ctx context.Context, row row, text string) error {
+	if s, _ := m.statuses.Get(row.ID); s.Value.Error == text {
+		return nil
+	}
+	tx := view.Txn{Name: "complain", Ref: row.ID}
+	tx.Check(m.rows.At(row, row.ID))
+	m.note(ctx, &tx, row.ID, text, func(s *status) { s.Error = text })
+	_, err := m.view.Commit(ctx, tx)
+	return err
+}
+
+// dismantle removes everything of an instance from this node, and then from the store. Each part is safe to repeat.
+func (m *Manager) dismantle(ctx context.Context, row row, s status) error {
 	// An instance that failed was taken down then. A hypervisor that does not answer must not keep its record: should there
 	// be a domain after all, the sweep removes it.
 	if err := m.Driver.Remove(ctx, row.ID); err != nil && (s.State != Error || !errors.Is(err, fault.Unavailable)) {
@@ -28,7 +52,7 @@ func (m *Manager) tearDown(ctx context.Context, row row, s status) error {
 	err := m.view.Retry(ctx, func() error {
 		tx := view.Txn{Name: "instance deleted", Ref: row.ID}
 		tx.Check(m.rows.At(row, row.ID))
-		if err := m.move(ctx, &tx, row.ID, Deleted, "deleted", func(s *status) { s.Power, s.Freed = "", true }); err != nil {
+		if err := m.move(ctx, &tx, row.ID, Deleted, "deleted", func(s *status) { s.Power, s.Error, s.Freed = "", "", true }); err != nil {
 			return err
 		}
 		if !s.Freed {
@@ -100,25 +124,22 @@ func (m *Manager) sweep(ctx context.Context) error {
 			return err
 		}
 	}
+	var failed error // one thing that stays is no reason to keep the others
 	for _, d := range there {
 		if !unwanted(d) {
 			continue
 		}
 		m.Log.InfoContext(ctx, "removing a domain that nobody wants", slog.String("instance", d.ID))
-		if err := m.Driver.Remove(ctx, d.ID); err != nil {
-			return err
-		}
+		failed = errors.Join(failed, m.Driver.Remove(ctx, d.ID))
 	}
 	for _, f := range folders {
 		if !stray(f) {
 			continue
 		}
 		m.Log.InfoContext(ctx, "removing a folder that nobody wants", slog.String("instance", f.Name()))
-		if err := m.removeFolder(ctx, f.Name()); err != nil {
-			return err
-		}
+		failed = errors.Join(failed, m.removeFolder(ctx, f.Name()))
 	}
-	return m.forget(ctx)
+	return errors.Join(failed, m.forget(ctx))
 }
 
 // wanted reports whether an instance has something here. One that failed keeps its folder, with the console's log.

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/netip"
 	"os"
+	"strings"
 
 	"github.com/shakenfist/shakenfist/configdrive"
 	"github.com/shakenfist/shakenfist/fault"
@@ -78,41 +79,64 @@ func (m *Manager) drive(ctx context.Context, row row) (configdrive.Drive, error)
 	return d, nil
 }
 
-// DefaultConsole is how many bytes Console returns when nothing is said.
+// DefaultConsole is how many bytes of the console's log are returned when nothing is said.
 const DefaultConsole = 10240
 
-// Console returns the last length bytes of what the guest wrote to its serial console; 0 means DefaultConsole, less than 0
-// everything. It fails with fault.Unavailable if the instance runs on another node.
-func (m *Manager) Console(_ context.Context, id string, length int64) ([]byte, error) {
-	const op = "instance.Console"
+// maxConsole bounds how much of a console's log Console holds in memory, in bytes.
+const maxConsole = 16 << 20
+
+// Console returns the last length bytes of what the guest wrote to its serial console, at most 16 MiB; 0 means DefaultConsole,
+// less than 0 as much as there is. It fails as OpenConsole does.
+func (m *Manager) Console(ctx context.Context, id string, length int64) ([]byte, error) {
+	if length < 0 || length > maxConsole {
+		length = maxConsole
+	}
+	c, err := m.OpenConsole(ctx, id, length)
+	if err != nil {
+		return nil, err
+	}
+	defer c.Close() //nolint:errcheck // only read
+	data, err := io.ReadAll(c)
+	return data, fault.Wrap("instance.Console", id, err)
+}
+
+// ConsoleLog is the end of what a guest wrote to its serial console, as long as it was when it was opened. It must be closed.
+type ConsoleLog struct {
+	*io.SectionReader
+	file io.Closer
+}
+
+// Close implements io.Closer.
+func (c ConsoleLog) Close() error { return c.file.Close() }
+
+// OpenConsole opens the last length bytes of what the guest wrote to its serial console; 0 means DefaultConsole, less than 0
+// everything. It fails with fault.NotFound if there is no such instance, and with fault.Unavailable if it runs on another node.
+func (m *Manager) OpenConsole(_ context.Context, id string, length int64) (ConsoleLog, error) {
+	const op = "instance.OpenConsole"
 	row, ok := m.rows.Get(id)
 	if !ok {
-		return nil, errNotFound(op, id)
+		return ConsoleLog{}, errNotFound(op, id)
 	}
 	if row.Value.Node != m.Nodes.Name() {
-		return nil, fault.New(op, fault.Unavailable, id, "the instance is on node %s; ask there", row.Value.Node)
+		return ConsoleLog{}, fault.New(op, fault.Unavailable, id, "the instance is on node %s; ask there", row.Value.Node)
+	}
+	f, err := os.Open(m.consoleLog(id))
+	if errors.Is(err, os.ErrNotExist) {
+		return ConsoleLog{io.NewSectionReader(strings.NewReader(""), 0, 0), io.NopCloser(strings.NewReader(""))}, nil
+	}
+	if err != nil {
+		return ConsoleLog{}, fault.Wrap(op, id, err)
+	}
+	info, err := f.Stat()
+	if err != nil {
+		_ = f.Close()
+		return ConsoleLog{}, fault.Wrap(op, id, err)
 	}
 	if length == 0 {
 		length = DefaultConsole
 	}
-	f, err := os.Open(m.consoleLog(id))
-	if errors.Is(err, os.ErrNotExist) {
-		return []byte{}, nil
+	if length < 0 || length > info.Size() {
+		length = info.Size()
 	}
-	if err != nil {
-		return nil, fault.Wrap(op, id, err)
-	}
-	defer f.Close() //nolint:errcheck // only read
-	if size, err := f.Seek(0, io.SeekEnd); err != nil {
-		return nil, fault.Wrap(op, id, err)
-	} else if length > 0 && size > length {
-		_, err = f.Seek(-length, io.SeekEnd)
-		if err != nil {
-			return nil, fault.Wrap(op, id, err)
-		}
-	} else if _, err = f.Seek(0, io.SeekStart); err != nil {
-		return nil, fault.Wrap(op, id, err)
-	}
-	data, err := io.ReadAll(f)
-	return data, fault.Wrap(op, id, err)
+	return ConsoleLog{io.NewSectionReader(f, info.Size()-length, length), f}, nil
 }

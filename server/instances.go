@@ -59,11 +59,11 @@ func (s *server) instanceConsole(c *call, i instance.Instance) (any, error) {
 	if length < -1 {
 		return nil, invalid("length is %d; use a number of bytes, or -1 for everything", length)
 	}
-	content, err := s.cloud.Instances.Console(c.Context(), i.ID, int64(length))
+	log, err := s.cloud.Instances.OpenConsole(c.Context(), i.ID, int64(length))
 	if err != nil {
 		return nil, err
 	}
-	return raw{contentType: "application/octet-stream", body: content}, nil
+	return stream{contentType: "application/octet-stream", size: log.Size(), body: log}, nil
 }
 
 func (s *server) powerOn(c *call, i instance.Instance) (any, error) {

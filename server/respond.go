@@ -3,6 +3,7 @@ package server
 import (
 	"bytes"
 	"encoding/json"
+	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -15,6 +16,13 @@ import (
 type raw struct {
 	contentType string
 	body        []byte
+}
+
+// stream is an answer that is not JSON and may be too long to be held in memory.
+type stream struct {
+	contentType string
+	size        int64 // bytes
+	body        io.ReadCloser
 }
 
 // moved is an answer that sends a browser elsewhere.
@@ -55,6 +63,9 @@ func write(w http.ResponseWriter, r *http.Request, status int, body any) {
 	h := w.Header()
 	var content []byte
 	switch b := body.(type) {
+	case stream:
+		send(w, r, b)
+		return
 	case raw:
 		h.Set("Content-Type", b.contentType)
 		content = b.body
@@ -69,6 +80,17 @@ func write(w http.ResponseWriter, r *http.Request, status int, body any) {
 	w.WriteHeader(status)
 	if r.Method != http.MethodHead {
 		_, _ = w.Write(content) // a client that went away needs no answer
+	}
+}
+
+// send answers with a stream.
+func send(w http.ResponseWriter, r *http.Request, s stream) {
+	defer s.body.Close() //nolint:errcheck // only read
+	w.Header().Set("Content-Type", s.contentType)
+	w.Header().Set("Content-Length", strconv.FormatInt(s.size, 10))
+	w.WriteHeader(http.StatusOK)
+	if r.Method != http.MethodHead {
+		_, _ = io.CopyN(w, s.body, s.size) // what is cut off is shorter than its Content-Length; the client sees that
 	}
 }
 

@@ -250,7 +250,14 @@ func TestRacersNeverShareAClaim(t *testing.T) {
 		if i%2 == 1 {
 			want = Request{Network: n.ID, NoAddress: true, MAC: fmt.Sprintf("02:00:00:00:01:%02x", i)}
 		}
-		errs := both(func(w *world) error { _, err := w.attach(t, want); return err })
+		errs := both(func(w *world) error {
+			attach := w.attach
+			if want.MAC != "" {
+				attach = w.attachOnce // trying again can't help
+			}
+			_, err := attach(t, want)
+			return err
+		})
 		lost := slices.IndexFunc(errs[:], func(err error) bool { return err != nil })
 		require.GreaterOrEqual(t, lost, 0, "both won %+v", want)
 		require.NoError(t, errs[1-lost])

@@ -119,19 +119,26 @@ func (w *world) wait(t *testing.T, id string, states ...State) Network {
 // attach does what creating an instance does.
 func (w *world) attach(t *testing.T, requests ...Request) (instance string, err error) {
 	t.Helper()
-	instance = uuid.NewString()
 	err = w.view.Retry(t.Context(), func() error {
-		tx := view.Txn{Name: "attach", Ref: instance}
-		wanted, err := w.Resolve(t.Context(), "team", requests)
-		if err != nil {
-			return err
-		}
-		if _, err := w.Attach(&tx, Owner{Instance: instance, Name: "vm", Namespace: "team", Node: w.Nodes.Name()}, wanted); err != nil {
-			return err
-		}
-		_, err = w.view.Commit(t.Context(), tx)
+		instance, err = w.attachOnce(t, requests...)
 		return err
 	})
+	return instance, err
+}
+
+// attachOnce is one attempt at it.
+func (w *world) attachOnce(t *testing.T, requests ...Request) (instance string, err error) {
+	t.Helper()
+	instance = uuid.NewString()
+	tx := view.Txn{Name: "attach", Ref: instance}
+	wanted, err := w.Resolve(t.Context(), "team", requests)
+	if err != nil {
+		return "", err
+	}
+	if _, err := w.Attach(&tx, Owner{Instance: instance, Name: "vm", Namespace: "team", Node: w.Nodes.Name()}, wanted); err != nil {
+		return "", err
+	}
+	_, err = w.view.Commit(t.Context(), tx)
 	return instance, err
 }
 

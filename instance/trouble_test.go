@@ -39,6 +39,8 @@ func stepsOf(t *testing.T) (names []string) {
 		w.lan(t)
 		recording := true
 		w.onStep(func(_ context.Context, s step.Step) error {
+			w.mu.Lock() // loops run beside each other
+			defer w.mu.Unlock()
 			if recording && !s.After && !slices.Contains(names, s.Name) {
 				names = append(names, s.Name)
 			}
@@ -46,6 +48,8 @@ func stepsOf(t *testing.T) (names []string) {
 		})
 		w.made(t, full())
 		synctest.Wait()
+		w.mu.Lock()
+		defer w.mu.Unlock()
 		recording = false
 	})
 	return slices.DeleteFunc(names, func(n string) bool { return n == "commit create instance" }) // that one is Create itself

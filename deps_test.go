@@ -29,6 +29,7 @@ var layers = map[string]string{
 	"internal/reconcile":                 "+store",
 	"internal/view":                      "+store internal/step",
 	"internal/lookup":                    "fault",
+	"internal/moves":                     "fault",
 	"internal/bounded":                   "fault instance/hypervisor network/netdriver",
 	"internal/stepped":                   "+store instance/hypervisor network/netdriver internal/step",
 	"scheduler":                          "fault",
@@ -48,8 +49,8 @@ var layers = map[string]string{
 	"metadata":  "+internal/view",
 	"namespace": "+internal/view event",
 	"node":      "+internal/view event",
-	"network":   "+internal/view +namespace +metadata +node internal/lookup internal/reconcile network/netdriver",
-	"blob":      "+internal/view event internal/reconcile instance/hypervisor internal/qcow2",
+	"network":   "+internal/view +namespace +metadata +node internal/lookup internal/moves internal/reconcile network/netdriver",
+	"blob":      "+internal/view event internal/moves internal/reconcile instance/hypervisor internal/qcow2",
 	"artifact":  "+blob +namespace +metadata internal/lookup",
 	"instance":  "+network +artifact +scheduler +configdrive",
 

@@ -2,10 +2,9 @@ package artifact
 
 import (
 	"context"
-	"slices"
 
 	"github.com/shakenfist/shakenfist/event"
-	"github.com/shakenfist/shakenfist/fault"
+	"github.com/shakenfist/shakenfist/internal/moves"
 	"github.com/shakenfist/shakenfist/internal/view"
 )
 
@@ -21,7 +20,7 @@ const (
 )
 
 // next lists the moves. A state with none is final.
-var next = map[State][]State{
+var next = moves.Table[State]{
 	Initial: {Created, Error, Deleted},
 	Created: {Error, Deleted}, // Error if the content was lost on every node and can't be fetched again
 	Error:   {Initial, Deleted},
@@ -29,7 +28,7 @@ var next = map[State][]State{
 }
 
 // Next returns the states that s may move to; none if it is final.
-func Next(s State) []State { return slices.Clone(next[s]) }
+func Next(s State) []State { return next.Next(s) }
 
 // stateOf is an artifact's state by what is wanted and what was observed.
 func stateOf(r record, s status) State {
@@ -47,8 +46,10 @@ func stateOf(r record, s status) State {
 // move adds to tx the event that an artifact goes from one state to another, or stays in it. Every change of an artifact
 // passes here; a move the table lacks is a defect.
 func (m *Manager) move(ctx context.Context, tx *view.Txn, id string, from, to State, t event.Type, message string, extra map[string]any) error {
-	if from != to && !slices.Contains(next[from], to) {
-		return fault.New("artifact.move", fault.Internal, id, "an artifact cannot go from %s to %s", from, to)
+	if from != to {
+		if err := next.Check("artifact", id, from, to); err != nil {
+			return err
+		}
 	}
 	tx.Do(m.Events.Op(ctx, about(id), t, message, extra))
 	return nil

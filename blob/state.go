@@ -2,11 +2,10 @@ package blob
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"github.com/shakenfist/shakenfist/event"
-	"github.com/shakenfist/shakenfist/fault"
+	"github.com/shakenfist/shakenfist/internal/moves"
 	"github.com/shakenfist/shakenfist/internal/view"
 )
 
@@ -20,20 +19,20 @@ const (
 )
 
 // next lists the moves. A state with none is final.
-var next = map[State][]State{
+var next = moves.Table[State]{
 	Created: {Deleted},
 	Deleted: {},
 }
 
 // Next returns the states that s may move to; none if it is final.
-func Next(s State) []State { return slices.Clone(next[s]) }
+func Next(s State) []State { return next.Next(s) }
 
 // move adds to tx that the blob of row is in the state to, and the event that tells of it. It is the only way a recorded
 // blob changes its state.
 func (m *Manager) move(ctx context.Context, tx *view.Txn, row view.Row[record], to State, message string) error {
 	r := row.Value
-	if !slices.Contains(next[r.state()], to) {
-		return fault.New("blob.move", fault.Internal, row.ID, "a blob cannot go from %s to %s", r.state(), to)
+	if err := next.Check("blob", row.ID, r.state(), to); err != nil {
+		return err
 	}
 	if to == Deleted {
 		r.Deleted = time.Now()

@@ -2,11 +2,11 @@ package instance
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"github.com/shakenfist/shakenfist/event"
 	"github.com/shakenfist/shakenfist/fault"
+	"github.com/shakenfist/shakenfist/internal/moves"
 	"github.com/shakenfist/shakenfist/internal/view"
 )
 
@@ -25,7 +25,7 @@ const (
 
 // next lists the moves. A state with none is final. DeleteWait is what a view shows of an instance whose end is wanted; its
 // node moves it from any state straight to Deleted.
-var next = map[State][]State{
+var next = moves.Table[State]{
 	Initial:    {Creating, DeleteWait, Deleted, Error},
 	Creating:   {Created, DeleteWait, Deleted, Error},
 	Created:    {DeleteWait, Deleted, Error},
@@ -35,7 +35,7 @@ var next = map[State][]State{
 }
 
 // Next returns the states that s may move to; none if it is final.
-func Next(s State) []State { return slices.Clone(next[s]) }
+func Next(s State) []State { return next.Next(s) }
 
 // move adds to tx that an instance is in the state to with what change notes, and the event that tells of it. It is the
 // only way a status changes its state. A move the table lacks is a defect.
@@ -45,8 +45,8 @@ func (m *Manager) move(ctx context.Context, tx *view.Txn, id string, to State, m
 		return fault.New("instance.move", fault.Internal, id, "the instance has no status record")
 	}
 	s := row.Value
-	if !slices.Contains(next[s.State], to) {
-		return fault.New("instance.move", fault.Internal, id, "an instance cannot go from %s to %s", s.State, to)
+	if err := next.Check("instance", id, s.State, to); err != nil {
+		return err
 	}
 	began := s.Since
 	s.State, s.Since = to, time.Now()

@@ -2,11 +2,10 @@ package network
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"github.com/shakenfist/shakenfist/event"
-	"github.com/shakenfist/shakenfist/fault"
+	"github.com/shakenfist/shakenfist/internal/moves"
 	"github.com/shakenfist/shakenfist/internal/view"
 )
 
@@ -23,7 +22,7 @@ const (
 )
 
 // next lists the moves. A state with none is final.
-var next = map[State][]State{
+var next = moves.Table[State]{
 	Initial:    {Created, DeleteWait, Deleted, Error},
 	Created:    {DeleteWait, Deleted, Error},
 	DeleteWait: {Deleted, Error},
@@ -32,7 +31,7 @@ var next = map[State][]State{
 }
 
 // Next returns the states that s may move to; none if it is final.
-func Next(s State) []State { return slices.Clone(next[s]) }
+func Next(s State) []State { return next.Next(s) }
 
 // move adds to tx that a network is in the state to, and the event that tells of it. It is the only way a status is
 // written. A move the table lacks is a defect.
@@ -45,8 +44,8 @@ func (m *Manager) move(ctx context.Context, tx *view.Txn, id string, to State, c
 	if from == to {
 		return nil
 	}
-	if !slices.Contains(next[from], to) {
-		return fault.New("network.move", fault.Internal, id, "a network cannot go from %s to %s", from, to)
+	if err := next.Check("network", id, from, to); err != nil {
+		return err
 	}
 	tx.Check(m.statuses.At(row, id), m.fence())
 	tx.Do(m.statuses.Put(id, status{State: to, Error: cause, Since: time.Now()}),

@@ -25,6 +25,7 @@ import (
 	"github.com/shakenfist/shakenfist/event"
 	"github.com/shakenfist/shakenfist/instance"
 	"github.com/shakenfist/shakenfist/instance/hypervisor/simhv"
+	"github.com/shakenfist/shakenfist/internal/logbuf"
 	"github.com/shakenfist/shakenfist/internal/step"
 	"github.com/shakenfist/shakenfist/network"
 	"github.com/shakenfist/shakenfist/network/netdriver/simnet"
@@ -41,7 +42,7 @@ type lab struct {
 	guests *simhv.Driver
 	url    string
 	images string // where image.qcow2 is served
-	log    *syncBuffer
+	log    *logbuf.Buffer
 	loops  sync.RWMutex // held for writing while the cloud's loops shall change nothing
 
 	mu     sync.Mutex
@@ -49,29 +50,11 @@ type lab struct {
 	names  map[string]string // guarded by mu; by UUID: what golden files call it
 }
 
-// syncBuffer is a buffer that a logger and a test can share.
-type syncBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (s *syncBuffer) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.Write(p)
-}
-
-func (s *syncBuffer) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.String()
-}
-
 func newLab(t testing.TB, change ...func(*Options)) *lab {
 	t.Helper()
 	state, net := memstore.New(), simnet.New()
 	l := &lab{
-		t: t, state: state, guests: simhv.New(simhv.Options{Switch: net}), log: &syncBuffer{},
+		t: t, state: state, guests: simhv.New(simhv.Options{Switch: net}), log: &logbuf.Buffer{},
 		tokens: map[string]string{}, names: map[string]string{},
 	}
 	log := slog.New(slog.NewTextHandler(l.log, &slog.HandlerOptions{Level: slog.LevelDebug}))

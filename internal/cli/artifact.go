@@ -36,10 +36,8 @@ func (a *app) artifactCache() *cobra.Command {
 		},
 		run: func(ctx context.Context, c *client.Client, args []string) error {
 			r.URL = args[0]
-			if _, err := c.In(namespace).CreateArtifact(ctx, r); err != nil {
-				return err
-			}
-			return a.quiet()
+			_, err := c.In(namespace).CreateArtifact(ctx, r)
+			return a.quiet(err)
 		},
 	})
 }

@@ -146,10 +146,7 @@ func (a *app) instancePower(name, short string, act func(c *client.Client, ctx c
 		use: name + " INSTANCE", short: short, example: "sf-client instance " + name + " web1",
 		args: cobra.ExactArgs(1), complete: instanceNames,
 		run: func(ctx context.Context, c *client.Client, args []string) error {
-			if err := act(c, ctx, args[0]); err != nil {
-				return err
-			}
-			return a.quiet()
+			return a.quiet(act(c, ctx, args[0]))
 		},
 	})
 }

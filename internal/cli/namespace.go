@@ -91,10 +91,8 @@ func (a *app) namespaceCreate() *cobra.Command {
 		long:    "Only the namespace system may do this. Nobody can log in to the new namespace before it has a key; see add-key.",
 		example: "sf-client namespace create demo", args: cobra.ExactArgs(1),
 		run: func(ctx context.Context, c *client.Client, args []string) error {
-			if _, err := c.CreateNamespace(ctx, api.CreateNamespace{Namespace: args[0]}); err != nil {
-				return err
-			}
-			return a.quiet()
+			_, err := c.CreateNamespace(ctx, api.CreateNamespace{Namespace: args[0]})
+			return a.quiet(err)
 		},
 	})
 }
@@ -105,10 +103,7 @@ func (a *app) namespaceDelete() *cobra.Command {
 		long: "Only the namespace system may do this. Its artifacts are deleted with it.", example: "sf-client namespace delete demo",
 		args: cobra.ExactArgs(1), complete: namespaceNames,
 		run: func(ctx context.Context, c *client.Client, args []string) error {
-			if err := c.DeleteNamespace(ctx, args[0]); err != nil {
-				return err
-			}
-			return a.quiet()
+			return a.quiet(c.DeleteNamespace(ctx, args[0]))
 		},
 	})
 }
@@ -128,10 +123,7 @@ func (a *app) namespaceAddKey() *cobra.Command {
 					return failed("There is no key on stdin: %v", err)
 				}
 			}
-			if err := c.AddKey(ctx, args[0], api.AddKey{KeyName: args[1], Key: key}); err != nil {
-				return err
-			}
-			return a.quiet()
+			return a.quiet(c.AddKey(ctx, args[0], api.AddKey{KeyName: args[1], Key: key}))
 		},
 	})
 }
@@ -142,10 +134,7 @@ func (a *app) namespaceDeleteKey() *cobra.Command {
 		long: "Whoever is logged in with it is logged out.", example: "sf-client namespace delete-key demo deploy",
 		args: cobra.ExactArgs(2), complete: namespaceNames,
 		run: func(ctx context.Context, c *client.Client, args []string) error {
-			if err := c.DeleteKey(ctx, args[0], args[1]); err != nil {
-				return err
-			}
-			return a.quiet()
+			return a.quiet(c.DeleteKey(ctx, args[0], args[1]))
 		},
 	})
 }

@@ -72,12 +72,12 @@ func (a *app) json(v any) error {
 	return e.Encode(sorted)
 }
 
-// quiet is what a command prints that has nothing to say.
-func (a *app) quiet() error {
-	if a.format == formatJSON {
-		return a.json(struct{}{})
+// quiet is what a command prints that has nothing to say, unless it failed with err.
+func (a *app) quiet(err error) error {
+	if err == nil && a.format == formatJSON {
+		err = a.json(struct{}{})
 	}
-	return nil
+	return err
 }
 
 // table prints rows under a header, as a box or comma separated.

@@ -1,7 +1,6 @@
 package cloudtest
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -24,6 +23,7 @@ import (
 
 	"github.com/shakenfist/shakenfist/client"
 	"github.com/shakenfist/shakenfist/internal/hostdiff"
+	"github.com/shakenfist/shakenfist/internal/logbuf"
 )
 
 // Real is a world of a real host: libvirt, links, dnsmasq and an etcd on disk. The process is the daemon, built with
@@ -138,7 +138,7 @@ func (w *Real) Start(ctx context.Context, t testing.TB, kill Point) *Daemon {
 	if kill != (Point{}) {
 		cmd.Env = append(cmd.Env, "SF_FAILPOINT="+kill.String()+":kill")
 	}
-	log := &lockedBuffer{}
+	log := &logbuf.Buffer{}
 	cmd.Stdout, cmd.Stderr = log, log
 	require.NoError(t, cmd.Start())
 	dead, ended := make(chan struct{}), make(chan struct{})
@@ -251,24 +251,6 @@ func (w *Real) Leftovers(ctx context.Context, t testing.TB) []string {
 func (w *Real) own(line string) bool {
 	return strings.Contains(line, w.binary) || strings.Contains(line, "sf-daemon") || strings.Contains(line, filepath.Join(w.State(), "etcd")) ||
 		strings.Contains(line, fmt.Sprintf(":%d", w.port))
-}
-
-// lockedBuffer is a buffer that may be read while it is written.
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer // guarded by mu
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }
 
 // Console waits until the instance's console has every one of the texts, and returns it.

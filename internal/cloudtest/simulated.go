@@ -83,7 +83,7 @@ func (s *Simulated) Boot(ctx context.Context, t testing.TB, kill Point) *Process
 	}
 	p.Client, err = client.New(client.Options{
 		BaseURL: "http://cloud", Namespace: namespace.System, Key: simulatedKey,
-		HTTPClient: &http.Client{Transport: direct{server.New(cloud, server.Options{Log: log}), k.dead}},
+		HTTPClient: &http.Client{Transport: direct{server.New(cloud, server.Options{Log: log}), k.dead}}, //nolint:contextcheck // requests bring their own
 	})
 	require.NoError(t, err)
 	return p

@@ -27,7 +27,7 @@ func TestStress(t *testing.T) {
 		seeds = n
 	}
 	for seed := range seeds {
-		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) { stress(t, uint64(seed)) }) //nolint:gosec // a seed
+		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) { stress(t, uint64(seed)) })
 	}
 }
 
@@ -38,6 +38,7 @@ const (
 )
 
 func stress(t *testing.T, seed uint64) {
+	t.Helper()
 	ctx, cancel := context.WithTimeoutCause(t.Context(), stressed+2*calm, errors.New("something is stuck"))
 	defer cancel()
 	w := cloudtest.NewSimulated(t)
@@ -47,10 +48,12 @@ func stress(t *testing.T, seed uint64) {
 
 	storm, end := context.WithTimeout(ctx, stressed)
 	defer end()
+	host, ok := w.(*cloudtest.Simulated)
+	require.True(t, ok)
 	var all sync.WaitGroup
-	all.Go(func() { damage(storm, w.(*cloudtest.Simulated), rand.New(rand.NewPCG(seed, 99))) }) //nolint:forcetypeassert,gosec // see NewSimulated; a seeded test
+	all.Go(func() { damage(storm, host, rand.New(rand.NewPCG(seed, 99))) })
 	for n := range 10 {
-		u := &user{t: t, c: p.Client, image: w.Image(), dice: rand.New(rand.NewPCG(seed, uint64(n)))} //nolint:gosec // a seeded test
+		u := &user{t: t, c: p.Client, image: w.Image(), dice: rand.New(rand.NewPCG(seed, uint64(n)))}
 		all.Go(func() {
 			for storm.Err() == nil {
 				u.act(ctx)

@@ -123,7 +123,7 @@ func run(ctx context.Context, log *slog.Logger, open opener, f flags, c config, 
 	if err != nil {
 		return err
 	}
-	cloud, err := shakenfist.New(parts) //nolint:contextcheck // it starts nothing; its callbacks run later
+	cloud, err := shakenfist.New(parts)
 	if err != nil {
 		return err
 	}

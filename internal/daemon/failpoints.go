@@ -43,7 +43,7 @@ func hook() (step.Hook, error) {
 	return func(ctx context.Context, s step.Step) error {
 		mu.Lock()
 		if record != nil {
-			fmt.Fprintf(record, "%s\t%s\t%s\t%s\n", s.Name, s.Ref, side(s.After), time.Since(start))
+			_, _ = fmt.Fprintf(record, "%s\t%s\t%s\t%s\n", s.Name, s.Ref, side(s.After), time.Since(start))
 		}
 		hit := false
 		if s.Name == point.name && s.After == point.after {

@@ -2,7 +2,6 @@ package daemon
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -14,12 +13,12 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/shakenfist/shakenfist/client"
+	"github.com/shakenfist/shakenfist/internal/logbuf"
 )
 
 // asDaemon in the environment makes the test binary a daemon: with the value simulated drivers over an embedded etcd, so
@@ -52,21 +51,10 @@ type process struct {
 	cmd    *exec.Cmd
 	stdout *bufio.Reader
 	ended  chan struct{}
-	mu     sync.Mutex
-	stderr bytes.Buffer // guarded by mu
+	stderr logbuf.Buffer
 }
 
-func (p *process) Write(b []byte) (int, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.stderr.Write(b)
-}
-
-func (p *process) log() string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.stderr.String()
-}
+func (p *process) log() string { return p.stderr.String() }
 
 // start starts a daemon whose environment is the variables alone.
 func start(t *testing.T, variables []string, args ...string) *process {
@@ -78,7 +66,7 @@ func start(t *testing.T, variables []string, args ...string) *process {
 	p := &process{t: t, ended: make(chan struct{})}
 	p.cmd = exec.Command(self, args...)
 	p.cmd.Env = append([]string{asDaemon + "=1", "TMPDIR=" + t.TempDir(), "PATH=" + os.Getenv("PATH")}, variables...)
-	p.cmd.Stderr = p
+	p.cmd.Stderr = &p.stderr
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -47,7 +47,7 @@ func (t *Txn) Clone() Txn {
 
 // Fits reports whether t can be committed at once, with the head.
 func (t *Txn) Fits() bool {
-	return store.Validate(t.Checks, append(t.Ops[:len(t.Ops):len(t.Ops)], store.Put(head, nil))) == nil
+	return store.Validate(t.Checks, append(slices.Clip(t.Ops), store.Put(head, nil))) == nil
 }
 
 // Add adds everything of another transaction.
@@ -60,7 +60,7 @@ func (t *Txn) Add(o Txn) {
 func (v *View) Commit(ctx context.Context, t Txn) (store.Revision, error) {
 	touches := t.touchesObjects()
 	if touches {
-		t.Ops = append(t.Ops[:len(t.Ops):len(t.Ops)], store.Put(head, nil))
+		t.Ops = append(slices.Clip(t.Ops), store.Put(head, nil))
 	}
 	r, err := v.store.Commit(step.Named(ctx, "commit "+t.Name, t.Ref), t.Checks, t.Ops)
 	if err != nil {

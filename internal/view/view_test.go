@@ -1,7 +1,6 @@
 package view_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -14,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/shakenfist/shakenfist/fault"
+	"github.com/shakenfist/shakenfist/internal/logbuf"
 	"github.com/shakenfist/shakenfist/internal/view"
 	"github.com/shakenfist/shakenfist/store"
 	"github.com/shakenfist/shakenfist/store/memstore"
@@ -27,31 +27,14 @@ type thing struct {
 type process struct {
 	*view.View
 	things *view.Table[thing]
-	log    *safeBuffer
+	log    *logbuf.Buffer
 
 	mu      sync.Mutex
 	changed map[string]int // guarded by mu; how often OnChange told of an ID
 }
 
-type safeBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (s *safeBuffer) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.Write(p)
-}
-
-func (s *safeBuffer) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.String()
-}
-
 func newProcess(s store.Store) *process {
-	log := &safeBuffer{}
+	log := &logbuf.Buffer{}
 	p := &process{View: view.New(s, slog.New(slog.NewTextHandler(log, nil))), log: log, changed: map[string]int{}}
 	p.things = view.NewTable[thing](p.View, "thing")
 	p.things.Index("color", func(r view.Row[thing]) []string { return []string{r.Value.Color} })

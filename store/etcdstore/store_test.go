@@ -1,18 +1,17 @@
 package etcdstore_test
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 
 	"go.etcd.io/etcd/server/v3/storage/wal"
 
+	"github.com/shakenfist/shakenfist/internal/logbuf"
 	"github.com/shakenfist/shakenfist/store"
 	"github.com/shakenfist/shakenfist/store/etcdstore"
 	"github.com/shakenfist/shakenfist/store/storetest"
@@ -33,7 +32,7 @@ func embedded(t *testing.T, o etcdstore.Options) *etcdstore.Store {
 	if o.Dir == "" {
 		o.Dir = t.TempDir()
 	}
-	var said logBuffer
+	var said logbuf.Buffer
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.NewTextHandler(&said, nil))
 	}
@@ -75,24 +74,6 @@ func dialed(t *testing.T, o etcdstore.DialOptions) *etcdstore.Store {
 	}
 	t.Cleanup(func() { closeStore(t, s) })
 	return s
-}
-
-// logBuffer is a writer that can be read meanwhile.
-type logBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *logBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }
 
 // The suite, on each way to have an etcd.

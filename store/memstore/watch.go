@@ -92,30 +92,34 @@ func (s *Store) Watch(ctx context.Context, prefix string, after store.Revision) 
 				}
 				return
 			}
-			for _, b := range batches {
-				after = b.Revision
-				if !s.pass(ctx, under(b, prefix), yield) {
-					return
+			if len(batches) == 0 {
+				select {
+				case <-ctx.Done():
+				case <-changed:
 				}
-			}
-			if len(batches) > 0 {
 				continue
 			}
-			select {
-			case <-ctx.Done():
-			case <-changed:
+			if !s.pass(ctx, batches, prefix, yield) {
+				return
 			}
+			after = batches[len(batches)-1].Revision
 		}
 	}
 }
 
-// pass yields a batch, unless nothing in it is of interest. It reports whether the watcher wants more.
-func (s *Store) pass(ctx context.Context, own store.Batch, yield func(store.Batch, error) bool) bool {
-	if len(own.Changes) == 0 {
-		return true
+// pass yields what the batches did under prefix. It reports whether the watcher wants more.
+func (s *Store) pass(ctx context.Context, batches []store.Batch, prefix string, yield func(store.Batch, error) bool) bool {
+	for _, b := range batches {
+		own := under(b, prefix)
+		if len(own.Changes) == 0 {
+			continue
+		}
+		s.counts.events.Add(uint64(len(own.Changes)))
+		if ctx.Err() != nil || !yield(own, nil) {
+			return false
+		}
 	}
-	s.counts.events.Add(uint64(len(own.Changes)))
-	return ctx.Err() == nil && yield(own, nil)
+	return true
 }
 
 // news returns the commits after a revision, and a channel that is closed when there may be more.

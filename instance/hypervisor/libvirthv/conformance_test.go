@@ -54,6 +54,7 @@ func opened(t *testing.T, o Options) *Driver {
 func TestConformanceMock(t *testing.T) {
 	library(t)
 	hypervisortest.TestDriver(t, func(t *testing.T) hypervisortest.Env {
+		t.Helper()
 		node := filepath.Join(t.TempDir(), "node.xml")
 		if err := os.WriteFile(node, []byte(nodeFile), 0o600); err != nil {
 			t.Fatal(err)
@@ -122,6 +123,7 @@ func TestConformanceQEMU(t *testing.T) {
 	h := pretendhost.Start(t, pretendhost.Options{Name: "hv", Libvirt: true})
 	n := 0
 	hypervisortest.TestDriver(t, func(t *testing.T) hypervisortest.Env {
+		t.Helper()
 		n++
 		dir := filepath.Join(h.Dir, fmt.Sprint(n))
 		if err := os.Mkdir(dir, 0o755); err != nil {

@@ -128,7 +128,9 @@ func (m *Manager) release(tx *view.Txn, network string, a netip.Addr) {
 }
 
 // rested reports whether an address has rested long enough to be like any other.
-func (m *Manager) rested(r reservation) bool { return r.Kind == KindHalo && time.Since(r.When) >= m.Halo }
+func (m *Manager) rested(r reservation) bool {
+	return r.Kind == KindHalo && time.Since(r.When) >= m.Halo
+}
 
 // forgetRested drops the records of addresses that have rested long enough. Where a create is quicker, it has the address.
 func (m *Manager) forgetRested(ctx context.Context) error {

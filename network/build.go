@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"net/netip"
-	"reflect"
 	"slices"
 	"time"
 
@@ -204,15 +203,30 @@ func (m *Manager) Ready(ctx context.Context, instance string) (bool, error) {
 		have, made := m.applied[i.Network]
 		problem := m.problems[i.Network]
 		m.mu.Unlock()
+		if made && carries(have, want, i) {
+			continue
+		}
 		if problem != nil {
 			return false, fault.Wrap("network.Ready", i.Network, problem)
 		}
-		if !made || !reflect.DeepEqual(have, want) {
-			m.loop.Wake(i.Network)
-			return false, nil
-		}
+		m.loop.Wake(i.Network)
+		return false, nil
 	}
 	return true, nil
+}
+
+// carries reports whether what was made of a network carries an interface's traffic as what is wanted would. That others come
+// and go meanwhile is no reason to wait: where many are created at once it would never end.
+func carries(have, want netdriver.Network, i Interface) bool {
+	missing := func(p netip.Addr) bool { return !slices.Contains(have.Peers, p) }
+	if have.ID != want.ID || have.MTU != want.MTU || slices.ContainsFunc(want.Peers, missing) || (have.Gateway == nil) != (want.Gateway == nil) {
+		return false
+	}
+	if want.Gateway == nil || want.Gateway.DHCP == nil || !i.Address.IsValid() {
+		return true
+	}
+	known := func(h netdriver.Host) bool { return h.MAC == i.MAC && h.Address == i.Address }
+	return have.Gateway.DHCP != nil && slices.ContainsFunc(have.Gateway.DHCP.Hosts, known)
 }
 
 // tellInstances tells those that wait for this network on this node.

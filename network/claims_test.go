@@ -96,6 +96,27 @@ func TestTheSystemsRequestsMeanItsOwnNetworks(t *testing.T) {
 	})
 }
 
+func TestNobodyWaitsForTheNetworkOfThoseWhoCameLater(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := one(t)
+		w.made(t, lan())
+		first := w.attached(t, Request{Network: "lan"})
+		synctest.Wait()
+		w.wires.FailNext("Ensure", fault.New("test", fault.Unavailable, "", "not now"))
+		second := w.attached(t, Request{Network: "lan"})
+		synctest.Wait()
+		ready, err := w.Ready(t.Context(), first)
+		require.NoError(t, err)
+		require.True(t, ready)
+		_, err = w.Ready(t.Context(), second)
+		require.ErrorContains(t, err, "not now")
+		time.Sleep(time.Second)
+		ready, err = w.Ready(t.Context(), second)
+		require.NoError(t, err)
+		require.True(t, ready)
+	})
+}
+
 func TestANetworkThatIsBeingMadeIsNotReady(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := one(t)

@@ -78,7 +78,7 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Is reports whether target is this error's kind. The kind of the outermost Error counts, not that of its causes.
+// Is reports whether target is this error's kind. Errors.Is goes on to ask the causes; KindOf is the outermost kind alone.
 func (e *Error) Is(target error) bool {
 	k, ok := target.(Kind)
 	return ok && k == e.Kind
@@ -104,6 +104,9 @@ func KindOf(err error) Kind {
 func Text(err error) string {
 	var parts []string
 	for err != nil {
+		if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // walks the chain itself
+			return strings.Join(append(parts, textOfAll(joined.Unwrap())), ": ")
+		}
 		e, ok := err.(*Error) //nolint:errorlint // walks the chain itself
 		if !ok {
 			parts = append(parts, err.Error())
@@ -115,6 +118,15 @@ func Text(err error) string {
 		err = e.Err
 	}
 	return strings.Join(parts, ": ")
+}
+
+// textOfAll is the text of errors that were joined.
+func textOfAll(errs []error) string {
+	texts := make([]string, len(errs))
+	for i, err := range errs {
+		texts[i] = Text(err)
+	}
+	return strings.Join(texts, "; ")
 }
 
 // Permanent reports whether trying again is pointless: the request or the object itself is at fault.

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/shakenfist/shakenfist/artifact"
@@ -127,7 +128,10 @@ func (m *Manager) failed(ctx context.Context, row row, step string, err error) (
 		m.Nodes.Look() // others should not be sent here while it lasts
 	}
 	left := m.patience(row.ID, step)
-	if errors.As(err, new(final)) || fault.Permanent(err) || left <= 0 {
+	if f, ok := errors.AsType[final](err); ok {
+		err, left = f.error, 0
+	}
+	if fault.Permanent(err) || left <= 0 {
 		return m.giveUp(ctx, row, step, err)
 	}
 	return left, fault.Wrap("instance: "+step, row.ID, err)
@@ -172,7 +176,7 @@ func (m *Manager) forgive(id, step string) {
 // giveUp takes down what was built, gives back what the instance held, and says why. What can't be taken down within
 // Patience must not keep the instance from its end: the sweep and its delete come back to it.
 func (m *Manager) giveUp(ctx context.Context, row row, step string, cause error) (time.Duration, error) {
-	why := step + ": " + fault.Text(cause)
+	why := step + ": " + strings.TrimPrefix(fault.Text(cause), step+" ") // whoever did it may have said so too
 	if err := errors.Join(m.Driver.Remove(ctx, row.ID), m.removeDisks(ctx, row.ID)); err != nil {
 		if left := m.patience(row.ID, step); left > 0 {
 			return left, fault.Wrap("instance: take down after "+step, row.ID, err)

@@ -102,7 +102,7 @@ func failure(ctx context.Context, t testing.TB, c *client.Client, id string, sta
 	})
 	require.NoError(t, err)
 	require.NotNil(t, i.ErrorMessage)
-	t.Logf("error after %s: %s", time.Since(start).Round(time.Millisecond), *i.ErrorMessage)
+	t.Logf("proof: %s: error after %s: %s", cause(t), time.Since(start).Round(time.Millisecond), *i.ErrorMessage)
 	return time.Since(start), *i.ErrorMessage
 }
 
@@ -159,6 +159,7 @@ func NoAddressLeft(ctx context.Context, t testing.TB, c *client.Client, w World)
 	_, err = c.CreateInstance(ctx, Tiny("toomany", "", n.UUID))
 	require.ErrorIs(t, err, fault.Exhausted)
 	require.ErrorContains(t, err, "no free address")
+	t.Logf("proof: %s: 507 at once: %v", cause(t), err)
 	after, err := c.ListInstances(ctx, true)
 	require.NoError(t, err)
 	require.Len(t, after, len(before), "a refused instance leaves no record")
@@ -173,5 +174,12 @@ func NoCapacity(ctx context.Context, t testing.TB, c *client.Client) {
 	_, err := c.CreateInstance(ctx, i)
 	require.ErrorIs(t, err, fault.Exhausted)
 	require.ErrorContains(t, err, "536870912 MiB")
-	t.Logf("refused: %v", err)
+	t.Logf("proof: %s: 507 at once: %v", cause(t), err)
+}
+
+// cause is what a test is about, as its name says.
+func cause(t testing.TB) string {
+	t.Helper()
+	_, name, _ := strings.Cut(t.Name(), "/")
+	return strings.ReplaceAll(name, "_", " ")
 }

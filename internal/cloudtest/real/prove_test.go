@@ -46,6 +46,12 @@ func TestProveKilledAtEveryStep(t *testing.T) {
 		k.Points, k.Steps, places, k.Longest.Round(time.Millisecond))
 }
 
+// TestProveTrouble says how each kind of trouble ends.
+func TestProveTrouble(t *testing.T) { trouble(t) }
+
+// TestProveGuestDoesNotNotice says what a guest sees of its daemon's death.
+func TestProveGuestDoesNotNotice(t *testing.T) { guestDoesNotNotice(t) }
+
 // rounds is how often each timed thing is done.
 const rounds = 15
 

@@ -28,6 +28,9 @@ func (m *Manager) Create(ctx context.Context, s Spec) (Instance, error) {
 	if err := s.normalise(m.DefaultBus); err != nil {
 		return Instance{}, err
 	}
+	if err := m.placeable(ctx, s.PlacedOn); err != nil {
+		return Instance{}, err
+	}
 	id := uuid.NewString()
 	err := m.grant(ctx, id, &s)
 	if err != nil {

@@ -48,6 +48,16 @@ func (m *Manager) place(ctx context.Context, tx *view.Txn, s *Spec) (string, []s
 	return name, verdicts, nil
 }
 
+// placeable fails with fault.NotFound if the only node that an instance may have takes none. It is asked before the networks
+// are looked at: clients wait for a network that is being made.
+func (m *Manager) placeable(ctx context.Context, name string) error {
+	var nodes []scheduler.Node
+	for _, n := range m.Nodes.List(ctx) {
+		nodes = append(nodes, scheduler.Node{Name: n.Name, State: string(n.State)})
+	}
+	return scheduler.Placeable(nodes, name)
+}
+
 // candidates are the nodes as the scheduler sees them.
 func (m *Manager) candidates(ctx context.Context, tx *view.Txn, s *Spec, affinity map[string]int) []scheduler.Node {
 	var nodes []scheduler.Node

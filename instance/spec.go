@@ -78,7 +78,7 @@ func invalid(format string, args ...any) error {
 
 // normalise fills in defaults and fails with fault.Invalid, naming the field, if the spec can't be met anywhere.
 func (s *Spec) normalise(defaultBus string) error {
-	for _, check := range []func() error{s.checkSize, s.checkFirmware, s.checkConfig, s.checkVideo, func() error { return s.checkDisks(defaultBus) }} {
+	for _, check := range []func() error{s.checkSize, s.checkFirmware, s.checkConfig, func() error { return s.checkDisks(defaultBus) }, s.checkVideo} {
 		if err := check(); err != nil {
 			return err
 		}

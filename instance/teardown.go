@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/shakenfist/shakenfist/fault"
 	"github.com/shakenfist/shakenfist/instance/hypervisor"
 	"github.com/shakenfist/shakenfist/internal/step"
@@ -116,7 +118,9 @@ func (m *Manager) sweep(ctx context.Context) error {
 		return diskFault("read instances folder", m.dir(""), err)
 	}
 	unwanted := func(d hypervisor.Status) bool { return !m.wanted(d.ID, false) }
-	stray := func(f os.DirEntry) bool { return !m.wanted(f.Name(), true) }
+	stray := func(f os.DirEntry) bool { // what has no UUID for its name is not ours
+		return uuid.Validate(f.Name()) == nil && !m.wanted(f.Name(), true)
+	}
 	if slices.ContainsFunc(there, unwanted) || slices.ContainsFunc(folders, stray) {
 		// What was begun after the host was looked at is not in what was seen, so it can't be removed by mistake; what was
 		// begun before is in the view from here on.

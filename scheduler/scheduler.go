@@ -84,7 +84,7 @@ func Pick(nodes []Node, want Want, limits Limits, rng *rand.Rand) (string, []Ver
 		}
 		verdicts[i] = judge(&sorted[i], want, limits)
 	}
-	if err := checkPlacement(sorted, want.PlacedOn); err != nil {
+	if err := Placeable(sorted, want.PlacedOn); err != nil {
 		return "", verdicts, err
 	}
 	best := leaders(verdicts)
@@ -97,8 +97,9 @@ func Pick(nodes []Node, want Want, limits Limits, rng *rand.Rand) (string, []Ver
 	return best[rng.IntN(len(best))].Node, verdicts, nil
 }
 
-// checkPlacement says whether the node that was asked for by name exists and is healthy.
-func checkPlacement(nodes []Node, name string) error {
+// Placeable fails with fault.NotFound if the node that was asked for by name is unknown or not healthy. It looks at nothing
+// else of nodes. A request that names none, by "", has all to choose from.
+func Placeable(nodes []Node, name string) error {
 	if name == "" {
 		return nil
 	}

@@ -82,9 +82,13 @@ func Validate(kind string, values map[string]any) error {
 
 // plain returns v as it is after a way through JSON.
 func plain(v any) (any, error) {
-	switch v.(type) {
-	case nil, bool, string, float64:
+	switch v := v.(type) {
+	case nil, bool, string:
 		return v, nil
+	case float64:
+		if !math.IsInf(v, 0) && !math.IsNaN(v) {
+			return v, nil
+		}
 	}
 	b, err := json.Marshal(v)
 	if err != nil {

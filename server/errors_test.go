@@ -1,6 +1,7 @@
 package server
 
 import (
+	"encoding/json"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -134,6 +135,7 @@ func TestInstanceErrors(t *testing.T) {
 		{"metadata as a list", "metadata", []any{1}, 400, "metadata is not an object"},
 		{"metadata as a text", "metadata", "tags", 400, "metadata is not an object"},
 		{"tags that are no list", "metadata", map[string]any{"tags": "web"}, 400, "tags"},
+		{"a number that is none in metadata", "metadata", json.RawMessage(`{"n": 1e400}`), 400, `metadata key "n"`},
 		{"an empty value in metadata", "metadata", map[string]any{"n": 0}, 400, "no value specified"},
 		{"a number as side channel", "side_channels", []any{1}, 400, "side_channels 0 is not a string"},
 		{"video without model", "video", map[string]any{"memory": 1}, 400, `video specification requires "model"`},
@@ -168,6 +170,9 @@ func TestInstanceThatIsNotReady(t *testing.T) {
 	net := get[api.Network](l, http.MethodPost, "/networks", "demo", map[string]any{"name": "lan", "netblock": "10.0.0.0/24"})
 	l.wantError(l.send(http.MethodPost, "/instances", "demo", blankInstance(map[string]any{"network_uuid": "lan"})),
 		http.StatusNotAcceptable, "not ready")
+	nowhere := blankInstance(map[string]any{"network_uuid": "lan"})
+	nowhere["placed_on"] = "nowhere"
+	l.wantError(l.send(http.MethodPost, "/instances", "demo", nowhere), http.StatusNotFound, "Specified node does not exist")
 	vm := get[api.Instance](l, http.MethodPost, "/instances", "demo", blankInstance())
 	l.wantError(l.send(http.MethodPost, "/instances/web1/poweron", "demo", nil), http.StatusNotAcceptable, "instance "+vm.UUID+" is not ready (initial)")
 	l.loops.Unlock()

@@ -20,6 +20,7 @@ import (
 
 // Two processes, 64 creators, room for ten: ten get it, and the others hear the numbers.
 func TestTheLastTenPlacesAreGivenOutOnce(t *testing.T) {
+	t.Parallel()
 	t.Run("a store in memory", func(t *testing.T) {
 		t.Parallel()
 		lastTenPlaces(t, memstore.New())

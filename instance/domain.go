@@ -60,10 +60,11 @@ func device(bus string, i int) string {
 
 // letters counts a to z, aa to az and on, as kernels do.
 func letters(i int) string {
-	if i < 26 {
-		return string(rune('a' + i))
+	const alphabet = "abcdefghijklmnopqrstuvwxyz"
+	if i < len(alphabet) {
+		return alphabet[i : i+1]
 	}
-	return letters(i/26-1) + letters(i%26)
+	return letters(i/len(alphabet)-1) + letters(i%len(alphabet))
 }
 
 // domain is the definition of an instance's virtual machine.

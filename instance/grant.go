@@ -46,7 +46,7 @@ func (m *Manager) grant(ctx context.Context, id string, s *Spec) error {
 	m.counter.queue = append(m.counter.queue, w)
 	if !m.counter.serving {
 		m.counter.serving = true
-		go m.serve() // ends when nobody waits
+		go m.serve() //nolint:contextcheck // ends when nobody waits; each wish brings a context of its own
 	}
 	m.counter.mu.Unlock()
 	select {

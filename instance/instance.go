@@ -4,6 +4,7 @@ package instance
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/shakenfist/shakenfist/event"
@@ -171,7 +172,7 @@ func (m *Manager) List(_ context.Context, f Filter) []Instance {
 
 // Count returns the number of instances by state.
 func (m *Manager) Count() map[State]int {
-	n := map[State]int{}
+	n := make(map[State]int)
 	for _, s := range []State{Initial, Creating, Created, Error, Deleted} {
 		n[s] = m.statuses.Count("state", string(s))
 	}
@@ -190,10 +191,8 @@ func (m *Manager) Wait(ctx context.Context, id string, states ...State) (Instanc
 			return true
 		}
 		i = found
-		for _, s := range states {
-			if i.State == s {
-				return true
-			}
+		if slices.Contains(states, i.State) {
+			return true
 		}
 		if i.State == Error {
 			failed = fault.New("instance.Wait", fault.Internal, id, "%s", i.Error)

@@ -71,6 +71,7 @@ func TestWhatAGuestDoesByItselfIsSeenAtOnce(t *testing.T) {
 }
 
 func TestAGuestThatEndsAsSoonAsItStartsIsOff(t *testing.T) {
+	t.Parallel()
 	for _, name := range []string{"at its first start", "at a later one"} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {

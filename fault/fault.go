@@ -104,7 +104,7 @@ func KindOf(err error) Kind {
 func Text(err error) string {
 	var parts []string
 	for err != nil {
-		if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // walks the chain itself
+		if joined, ok := err.(interface{ Unwrap() []error }); ok {
 			return strings.Join(append(parts, textOfAll(joined.Unwrap())), ": ")
 		}
 		e, ok := err.(*Error) //nolint:errorlint // walks the chain itself

@@ -102,33 +102,3 @@ func (c *Cloud) tryJoin(ctx, beneath context.Context) (store.Lease, error) {
 	}
 	return c.Nodes.Join(beneath)
 }
-
-// DeleteNamespace removes a namespace with its artifacts; its tokens die at once. It fails with fault.Invalid while the
-// namespace has instances or networks, other than such as failed: those go with it. It fails with fault.Forbidden for the
-// system namespace, with fault.NotFound, and with fault.Unavailable if what goes with it does not go in time.
-func (c *Cloud) DeleteNamespace(ctx context.Context, name string) error {
-	const op = "shakenfist.DeleteNamespace"
-	if name == namespace.System {
-		return c.Namespaces.Delete(ctx, name) // says why not
-	}
-	if _, err := c.Namespaces.Get(ctx, name); err != nil {
-		return err
-	}
-	if err := c.deletable(ctx, name); err != nil {
-		return err
-	}
-	if err := c.deleteOwned(ctx, name); err != nil {
-		return fault.Wrap(op, name, err)
-	}
-	bounded, cancel := context.WithTimeoutCause(ctx, 10*time.Second, fault.New(op, fault.Unavailable, name,
-		"its failed objects were not gone in 10 seconds; try again"))
-	defer cancel()
-	err := c.view.Await(bounded, func() bool {
-		owned, err := c.Namespaces.Owned(bounded, name)
-		return err == nil && len(owned) == 0
-	})
-	if err != nil {
-		return fault.Wrap(op, name, err)
-	}
-	return c.Namespaces.Delete(ctx, name)
-}

@@ -64,7 +64,8 @@ func expected(e zapcore.Entry, fields []zapcore.Field) bool {
 	case "Running http and grpc server on single port. This is not recommended for production.",
 		"simple token is not cryptographically signed": // the socket is for the owner of the process
 		return true
-	case "failed to apply request", // the caller gets the error
+	case "server has stopped; skipping GoAttach", // something still began while Close was under way
+		"failed to apply request", // the caller gets the error
 		"failed to publish local member to cluster through raft": // tried again at once, until Embedded returns
 		return true
 	case "Failed to detect schema version", "failed to update storage version": // of a store that has no commit yet

@@ -65,7 +65,7 @@ func expected(e zapcore.Entry, fields []zapcore.Field) bool {
 		"simple token is not cryptographically signed": // the socket is for the owner of the process
 		return true
 	case "server has stopped; skipping GoAttach", // something still began while Close was under way
-		"failed to apply request", // the caller gets the error
+		"failed to apply request",                                // the caller gets the error
 		"failed to publish local member to cluster through raft": // tried again at once, until Embedded returns
 		return true
 	case "Failed to detect schema version", "failed to update storage version": // of a store that has no commit yet

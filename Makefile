@@ -23,9 +23,11 @@ fmt: ## fail if a file is not formatted
 
 vet: ## go vet
 	go vet $(TAGS) $(PACKAGES)
+	go vet -tags 'libvirt_dlopen prove failpoints' $(PACKAGES)
 
-lint: ## golangci-lint
+lint: ## golangci-lint, once more for what only failpoints build
 	$(LINT) run
+	$(LINT) run --build-tags libvirt_dlopen,failpoints
 
 test: setup ## every test, with the race detector; installs what is missing; SF_REQUIRE turns skips into failures
 	go test $(TAGS) -race -shuffle=on -p $(JOBS) -timeout 15m $(PACKAGES)

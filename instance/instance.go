@@ -4,13 +4,13 @@ package instance
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"github.com/shakenfist/shakenfist/event"
 	"github.com/shakenfist/shakenfist/fault"
 	"github.com/shakenfist/shakenfist/instance/hypervisor"
 	"github.com/shakenfist/shakenfist/internal/lookup"
+	"github.com/shakenfist/shakenfist/internal/moves"
 	"github.com/shakenfist/shakenfist/internal/view"
 	"github.com/shakenfist/shakenfist/namespace"
 )
@@ -182,28 +182,17 @@ func (m *Manager) Count() map[State]int {
 // Wait waits until the instance is in one of the states and returns it as it is then. One that came to state Error while
 // waiting for another ends the wait with its error.
 func (m *Manager) Wait(ctx context.Context, id string, states ...State) (Instance, error) {
-	var i Instance
-	var failed error
-	err := m.view.Await(ctx, func() bool {
-		found, ok := m.get(id)
-		if !ok {
-			failed = errNotFound("instance.Wait", id)
-			return true
+	const op = "instance.Wait"
+	return moves.Await(ctx, m.view.Await, states, func() (Instance, State, error) {
+		i, ok := m.get(id)
+		switch {
+		case !ok:
+			return i, "", errNotFound(op, id)
+		case i.State == Error:
+			return i, Error, fault.New(op, fault.Internal, id, "%s", i.Error)
 		}
-		i = found
-		if slices.Contains(states, i.State) {
-			return true
-		}
-		if i.State == Error {
-			failed = fault.New("instance.Wait", fault.Internal, id, "%s", i.Error)
-			return true
-		}
-		return false
+		return i, i.State, nil
 	})
-	if err == nil {
-		err = failed
-	}
-	return i, err
 }
 
 // CreateAndWait is Create, and then Wait until the instance is Created.

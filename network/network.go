@@ -5,12 +5,12 @@ package network
 import (
 	"context"
 	"net/netip"
-	"slices"
 	"time"
 
 	"github.com/shakenfist/shakenfist/event"
 	"github.com/shakenfist/shakenfist/fault"
 	"github.com/shakenfist/shakenfist/internal/lookup"
+	"github.com/shakenfist/shakenfist/internal/moves"
 	"github.com/shakenfist/shakenfist/namespace"
 )
 
@@ -153,28 +153,17 @@ func (m *Manager) List(_ context.Context, f Filter) []Network {
 // Wait waits until the network is in one of the states and returns it as it is then. A network in state Error that is
 // not waited for ends the wait with its error.
 func (m *Manager) Wait(ctx context.Context, id string, states ...State) (Network, error) {
-	var n Network
-	var failed error
-	err := m.view.Await(ctx, func() bool {
-		found, ok := m.get(id)
-		if !ok {
-			failed = errNotFound("network.Wait", id)
-			return true
+	const op = "network.Wait"
+	return moves.Await(ctx, m.view.Await, states, func() (Network, State, error) {
+		n, ok := m.get(id)
+		switch {
+		case !ok:
+			return n, "", errNotFound(op, id)
+		case n.State == Error:
+			return n, Error, fault.New(op, fault.Internal, id, "%s", n.Error)
 		}
-		n = found
-		if slices.Contains(states, n.State) {
-			return true
-		}
-		if n.State == Error {
-			failed = fault.New("network.Wait", fault.Internal, id, "%s", n.Error)
-			return true
-		}
-		return false
+		return n, n.State, nil
 	})
-	if err == nil {
-		err = failed
-	}
-	return n, err
 }
 
 // CreateAndWait is Create, and then Wait until the network is Created.

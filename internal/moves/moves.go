@@ -1,5 +1,5 @@
-// Package moves is what the state machines of all objects have in common: a table of the moves that are possible, and one
-// judge of a move.
+// Package moves is what the state machines of all objects have in common: a table of the moves that are possible, one
+// judge of a move, and one way to wait for a state.
 package moves
 
 import (

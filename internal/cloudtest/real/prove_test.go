@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -25,6 +26,7 @@ import (
 	"github.com/shakenfist/shakenfist/internal/guestimage"
 	"github.com/shakenfist/shakenfist/internal/hostdiff"
 	"github.com/shakenfist/shakenfist/internal/pretendhost"
+	"github.com/shakenfist/shakenfist/store/etcdstore"
 )
 
 // TestProveKilledAtEveryStep kills a real daemon everywhere, and looks at every place of the host afterwards.
@@ -223,6 +225,27 @@ func TestProveIdle(t *testing.T) {
 		strings.Count(p.Log(), "\n")-strings.Count(log, "\n"))
 	cloudtest.GoesCleanly(ctx, t, p.Client, w)
 	p.Stop()
+	t.Logf("proof: idle floor: an embedded etcd with nothing above it takes %.2f %% CPU", etcdAlone(t))
+}
+
+// etcdAlone is the share of a processor that an idle embedded etcd takes, in percent.
+func etcdAlone(t *testing.T) float64 {
+	t.Helper()
+	s, err := etcdstore.Embedded(t.Context(), etcdstore.Options{Dir: filepath.Join(t.TempDir(), "etcd")})
+	require.NoError(t, err)
+	defer s.Close() //nolint:errcheck // the test is over
+	const span = 30 * time.Second
+	time.Sleep(5 * time.Second)
+	before := ownCPU(t)
+	time.Sleep(span)
+	return (ownCPU(t) - before).Seconds() / span.Seconds() * 100
+}
+
+func ownCPU(t *testing.T) time.Duration {
+	t.Helper()
+	var r syscall.Rusage
+	require.NoError(t, syscall.Getrusage(syscall.RUSAGE_SELF, &r))
+	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
 }
 
 // usage is what a daemon takes of its host.

@@ -41,7 +41,7 @@ func (m *Manager) makeConfigDrive(ctx context.Context, row row) error {
 // publish makes a file complete in one rename. What an attempt that was cut off left is written over.
 func (m *Manager) publish(ctx context.Context, path string, content []byte) error {
 	partial := path + ".partial"
-	if err := os.WriteFile(partial, content, 0o644); err != nil { //nolint:gosec // the hypervisor's user reads it
+	if err := os.WriteFile(partial, content, 0o600); err != nil { // user data is secret; Define lets the hypervisor read it
 		return diskFault("write config drive", partial, err)
 	}
 	return diskFault("write config drive", path, step.Do(ctx, "rename config drive", path, func() error { return os.Rename(partial, path) }))

@@ -60,6 +60,7 @@ func record(t *testing.T, fresh func(testing.TB) World, patience time.Duration) 
 	require.NoError(t, err)
 	require.NoError(t, Down(ctx, p.Client))
 	require.Empty(t, Remaining(ctx, t, w))
+	settle(ctx, p)
 	p.Stop()
 	return p.Steps()
 }
@@ -110,6 +111,7 @@ func live(ctx context.Context, p *Process, image string) (accepted string, endin
 		}
 		ending = true
 		if Down(ctx, p.Client) == nil {
+			settle(ctx, p)
 			p.Stop() // its last steps count too
 		}
 	}()
@@ -120,6 +122,24 @@ func live(ctx context.Context, p *Process, image string) (accepted string, endin
 		<-done
 	}
 	return accepted, ending
+}
+
+// settle waits until the process takes no more steps: its loops tidy up after what was asked for is done.
+func settle(ctx context.Context, p *Process) {
+	const quiet = 200 * time.Millisecond
+	for before := -1; ctx.Err() == nil; {
+		now := len(p.Steps())
+		if now == before {
+			return
+		}
+		before = now
+		select {
+		case <-time.After(quiet):
+		case <-p.Dead:
+			return
+		case <-ctx.Done():
+		}
+	}
 }
 
 // Every chooses all points.

@@ -146,7 +146,7 @@ func serverConfig(o Options, socketPath string) *embed.Config {
 
 	// It elects itself, one tick after it started; each tick, and each look for what to write back, costs a little for
 	// ever. What is committed is in the log at once.
-	c.TickMs, c.ElectionMs = 250, 1250
+	c.TickMs, c.ElectionMs = 100, 500
 	c.BackendBatchInterval = time.Second
 
 	// Entries kept for followers that do not exist are memory wasted; entries since the last snapshot are read again

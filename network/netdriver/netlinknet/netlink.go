@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -103,7 +104,7 @@ func (d *Driver) ensureSettings(ctx context.Context, id netdriver.ID, name strin
 		if err == nil && strings.TrimSpace(string(value)) == "1" || errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
-		err = d.change(ctx, id, "set "+setting+" of", name, func() error { return writeSetting(path) })
+		err = d.change(ctx, id, "set "+filepath.Base(setting)+" of", name, func() error { return writeSetting(path) })
 		if err != nil {
 			return err
 		}

@@ -23,7 +23,7 @@ func (m *Manager) reconcile(ctx context.Context, id string) (time.Duration, erro
 		return 0, nil // the sweep removes what is left of it
 	}
 	mine := row.Value.Node == m.Nodes.Name()
-	here := id2(row)
+	here := driverID(row)
 	attached := m.Interfaces(ctx, id)
 	switch state := m.status(id).State; {
 	case state == Deleted:
@@ -38,7 +38,8 @@ func (m *Manager) reconcile(ctx context.Context, id string) (time.Duration, erro
 	return m.ensure(ctx, row, attached, mine)
 }
 
-func id2(r row) netdriver.ID { return netdriver.ID{UUID: r.ID, VXLAN: r.Value.VXLAN} }
+// driverID is how the driver knows a network.
+func driverID(r row) netdriver.ID { return netdriver.ID{UUID: r.ID, VXLAN: r.Value.VXLAN} }
 
 func (m *Manager) usedHere(attached []Interface) bool {
 	return slices.ContainsFunc(attached, func(i Interface) bool { return i.Node == m.Nodes.Name() })
@@ -111,7 +112,7 @@ func (m *Manager) failed(ctx context.Context, row row, attached []Interface, min
 	if _, err = m.view.Commit(ctx, tx); err != nil {
 		return 0, err
 	}
-	return 0, m.remove(ctx, id2(row)) // what was made of it
+	return 0, m.remove(ctx, driverID(row)) // what was made of it
 }
 
 // wanted is what the network shall be on this node.
@@ -120,7 +121,7 @@ func (m *Manager) wanted(ctx context.Context, row row, attached []Interface, min
 	if err != nil {
 		return netdriver.Network{}, err
 	}
-	want := netdriver.Network{ID: id2(row), MTU: m.MTU(ctx, info), Peers: m.peers(ctx, row, attached)}
+	want := netdriver.Network{ID: driverID(row), MTU: m.MTU(ctx, info), Peers: m.peers(ctx, row, attached)}
 	if mine {
 		want.Gateway = m.gateway(row, attached)
 	}
@@ -256,7 +257,7 @@ func (m *Manager) remove(ctx context.Context, id netdriver.ID) error {
 
 // end ends a network that nothing uses any more: first on this node, then, where its gateway was, in the store.
 func (m *Manager) end(ctx context.Context, row row, mine bool) error {
-	if err := m.remove(ctx, id2(row)); err != nil {
+	if err := m.remove(ctx, driverID(row)); err != nil {
 		return err
 	}
 	if !mine && (row.Value.Node != "" || !m.Gateways) {

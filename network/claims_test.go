@@ -369,4 +369,6 @@ func TestGuestsOfTwoNodesReachEachOther(t *testing.T) {
 	})
 }
 
-func bridgeOf(n Network) string { return id2(row{ID: n.ID, Value: record{VXLAN: n.VXLAN}}).Bridge() }
+func bridgeOf(n Network) string {
+	return driverID(row{ID: n.ID, Value: record{VXLAN: n.VXLAN}}).Bridge()
+}

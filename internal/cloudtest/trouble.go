@@ -78,7 +78,7 @@ func (b BadImage) Fails(ctx context.Context, t testing.TB, c *client.Client, w W
 	start := time.Now()
 	i, err := c.CreateInstance(ctx, Tiny("bad", url, n.UUID))
 	require.NoError(t, err)
-	took, message := failure(ctx, t, c, i.UUID, start)
+	took, message := FailureOf(ctx, t, c, i.UUID, start)
 	require.Less(t, took, Soon)
 	closeServer() // it would count as left
 	for _, text := range b.Says {
@@ -88,8 +88,8 @@ func (b BadImage) Fails(ctx context.Context, t testing.TB, c *client.Client, w W
 	return took
 }
 
-// failure waits until an instance is in error and returns how long that took and what it says.
-func failure(ctx context.Context, t testing.TB, c *client.Client, id string, start time.Time) (time.Duration, string) {
+// FailureOf waits until an instance is in error and returns how long that took since start, and what it says.
+func FailureOf(ctx context.Context, t testing.TB, c *client.Client, id string, start time.Time) (time.Duration, string) {
 	t.Helper()
 	var i api.Instance
 	err := until(ctx, func() (bool, error) {
@@ -106,19 +106,13 @@ func failure(ctx context.Context, t testing.TB, c *client.Client, id string, sta
 	return time.Since(start), *i.ErrorMessage
 }
 
-// Failure is failure for an instance that was just asked for.
+// Failure is FailureOf for an instance that was just asked for.
 func Failure(ctx context.Context, t testing.TB, c *client.Client, r api.CreateInstance) (time.Duration, string) {
 	t.Helper()
 	start := time.Now()
 	i, err := c.CreateInstance(ctx, r)
 	require.NoError(t, err)
-	return failure(ctx, t, c, i.UUID, start)
-}
-
-// FailureOf is failure for an instance that was asked for at start.
-func FailureOf(ctx context.Context, t testing.TB, c *client.Client, id string, start time.Time) (time.Duration, string) {
-	t.Helper()
-	return failure(ctx, t, c, id, start)
+	return FailureOf(ctx, t, c, i.UUID, start)
 }
 
 // GoesCleanly deletes everything and asserts that nothing is left.

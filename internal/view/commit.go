@@ -50,12 +50,6 @@ func (t *Txn) Fits() bool {
 	return store.Validate(t.Checks, append(slices.Clip(t.Ops), store.Put(head, nil))) == nil
 }
 
-// Add adds everything of another transaction.
-func (t *Txn) Add(o Txn) {
-	t.Check(o.Checks...)
-	t.Do(o.Ops...)
-}
-
 // Commit commits t and waits until this view holds it. It fails as store.Store.Commit does.
 func (v *View) Commit(ctx context.Context, t Txn) (store.Revision, error) {
 	touches := t.touchesObjects()

@@ -45,3 +45,26 @@ type AddKey struct {
 type InNamespace struct {
 	Namespace *string `json:"namespace,omitempty"`
 }
+
+// AddTrust is the body of POST /auth/namespaces/{namespace}/trust.
+type AddTrust struct {
+	ExternalNamespace string `json:"external_namespace"` // who shall be trusted; need not exist
+}
+
+// DeleteAll is the body of DELETE /instances and DELETE /artifacts.
+type DeleteAll struct {
+	Confirm   bool    `json:"confirm"`             // must be true
+	Namespace *string `json:"namespace,omitempty"` // whose; required of system, the caller's for everybody else
+}
+
+// DeleteAllNetworks is the body of DELETE /networks.
+type DeleteAllNetworks struct {
+	DeleteAll
+	CleanWait bool `json:"clean_wait"` // networks in use go too, once they are not
+}
+
+// Undeleted is the error of DELETE /networks when some of the networks are in use.
+type Undeleted struct {
+	Deleted List[string] `json:"deleted"` // UUIDs that are being deleted
+	Unable  List[string] `json:"unable"`  // UUIDs that are in use
+}

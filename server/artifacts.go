@@ -1,13 +1,29 @@
 package server
 
 import (
+	"net/http"
 	"net/url"
 	"slices"
 
 	"github.com/shakenfist/shakenfist/api"
 	"github.com/shakenfist/shakenfist/artifact"
-	"github.com/shakenfist/shakenfist/blob"
 )
+
+// artifactRoutes are the routes of artifacts.
+func (s *server) artifactRoutes() []route {
+	return []route{
+		{method: http.MethodGet, pattern: api.PathArtifacts, who: anybody, handle: s.listArtifacts, args: nodeArgs},
+		{method: http.MethodPost, pattern: api.PathArtifacts, who: anybody, handle: s.cacheArtifact, args: []arg{
+			{name: "url", kind: argText, must: true, doc: "of the image, http or https, or a shorthand such as debian:12"},
+			{name: "shared", kind: argBool, doc: "for every namespace; only system can say so; absent: false"},
+			{name: "namespace", kind: argText, empty: true, doc: "whose it shall be; absent: the caller's"},
+		}},
+		{method: http.MethodGet, pattern: api.PathArtifact, who: trusted, handle: s.onArtifact(s.showArtifact)},
+		{method: http.MethodDelete, pattern: api.PathArtifact, who: trusted, handle: s.onOwnedArtifact(s.deleteArtifact)},
+		{method: http.MethodGet, pattern: api.PathArtifactEvents, who: trusted, handle: s.onArtifact(s.artifactEvents), args: eventArgs},
+		{method: http.MethodGet, pattern: api.PathArtifactVersions, who: trusted, handle: s.onArtifact(s.artifactVersions)},
+	}
+}
 
 // onArtifact finds the artifact in the path, by UUID or name, if it is shared or its namespace trusts the caller.
 func (s *server) onArtifact(f func(*call, artifact.Artifact) (any, error)) handler {
@@ -128,50 +144,4 @@ func (s *server) sourceURL(c *call, a artifact.Artifact) string {
 	}
 	u.User, u.RawQuery, u.Fragment, u.RawFragment = nil, "", "", ""
 	return u.String()
-}
-
-func (s *server) listBlobs(c *call) (any, error) {
-	views := api.List[api.Blob]{}
-	node := c.args.text("node")
-	for _, b := range s.cloud.Blobs.List(c.Context()) {
-		if node == "" || slices.Contains(b.Locations, node) {
-			views = append(views, s.blobView(b))
-		}
-	}
-	return views, nil
-}
-
-// showBlob answers everybody: who knows the UUID may read the blob.
-func (s *server) showBlob(c *call) (any, error) {
-	b, err := s.cloud.Blobs.Get(c.Context(), c.PathValue("uuid"))
-	if err != nil {
-		return nil, err
-	}
-	return s.blobWithInstances(c, b), nil
-}
-
-func (s *server) blobWithInstances(c *call, b blob.Blob) api.Blob {
-	v := s.blobView(b)
-	v.Instances = s.users(c, b)
-	return v
-}
-
-// users returns the instances that use a blob, as far as they are the caller's to know of: an image that is shared must not
-// tell tenants of each other.
-func (s *server) users(c *call, b blob.Blob) api.List[string] {
-	mine := api.List[string]{}
-	for _, id := range b.Instances() {
-		if i, err := s.cloud.Instances.Get(c.Context(), id); err == nil && (c.owned() == "" || i.Namespace == c.namespace) {
-			mine = append(mine, id)
-		}
-	}
-	return mine
-}
-
-func (s *server) blobView(b blob.Blob) api.Blob {
-	return api.Blob{
-		UUID: b.ID, State: string(b.State), Size: b.Size, Modified: api.At(b.Modified), FetchedAt: api.At(b.FetchedAt),
-		DependsOn: optional(b.DependsOn), Locations: b.Locations, ReferenceCount: b.References, SHA512: optional(b.SHA512),
-		Metadata: s.cloud.Metadata.Of("blob", b.ID), Version: api.BlobVersion, ImageInfo: imageInfo(b),
-	}
 }

@@ -2,11 +2,29 @@ package server
 
 import (
 	"encoding/json"
+	"net/http"
 
 	"github.com/shakenfist/shakenfist/api"
 	"github.com/shakenfist/shakenfist/fault"
 	"github.com/shakenfist/shakenfist/instance"
 )
+
+// instanceRoutes are the routes of instances.
+func (s *server) instanceRoutes() []route {
+	return []route{
+		{method: http.MethodGet, pattern: api.PathInstances, who: anybody, handle: s.listInstances, args: listArgs},
+		{method: http.MethodPost, pattern: api.PathInstances, who: anybody, handle: s.createInstance, args: createInstanceArgs},
+		{method: http.MethodGet, pattern: api.PathInstance, who: owner, handle: s.onInstance(s.showInstance), args: namespaceArgs},
+		{method: http.MethodDelete, pattern: api.PathInstance, who: owner, handle: s.onInstance(s.deleteInstance), args: namespaceArgs},
+		{method: http.MethodGet, pattern: api.PathInstanceEvents, who: owner, handle: s.onInstance(s.instanceEvents), args: eventArgs},
+		{method: http.MethodGet, pattern: api.PathInstanceInterfaces, who: owner, handle: s.onInstance(s.instanceInterfaces)},
+		{method: http.MethodGet, pattern: api.PathInstanceConsole, who: owner, handle: s.onInstance(s.instanceConsole), args: []arg{
+			{name: "length", kind: argInt, doc: "bytes from the end; absent or 0: 10240, -1: all"},
+		}},
+		{method: http.MethodPost, pattern: api.PathInstancePowerOn, who: owner, handle: s.onInstance(s.powerOn)},
+		{method: http.MethodPost, pattern: api.PathInstancePowerOff, who: owner, handle: s.onInstance(s.powerOff)},
+	}
+}
 
 // onInstance finds the instance in the path, by UUID or name, if the caller owns it.
 func (s *server) onInstance(f func(*call, instance.Instance) (any, error)) handler {

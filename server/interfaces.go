@@ -4,7 +4,15 @@ import (
 	"github.com/shakenfist/shakenfist/api"
 	"github.com/shakenfist/shakenfist/fault"
 	"github.com/shakenfist/shakenfist/network"
+	"net/http"
 )
+
+// interfaceRoutes are the routes of interfaces.
+func (s *server) interfaceRoutes() []route {
+	return []route{
+		{method: http.MethodGet, pattern: api.PathInterface, who: owner, handle: s.showInterface},
+	}
+}
 
 // showInterface answers only to those who own both the interface's network and its instance.
 func (s *server) showInterface(c *call) (any, error) {

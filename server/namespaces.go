@@ -4,7 +4,31 @@ import (
 	"github.com/shakenfist/shakenfist/api"
 	"github.com/shakenfist/shakenfist/fault"
 	"github.com/shakenfist/shakenfist/namespace"
+	"net/http"
 )
+
+// namespaceRoutes are the routes of logging in, and of namespaces with their keys.
+func (s *server) namespaceRoutes() []route {
+	return []route{
+		{method: http.MethodPost, pattern: api.PathAuth, who: nobody, handle: s.postAuth, args: []arg{
+			{name: "namespace", kind: argText, must: true, doc: "whose key it is"},
+			{name: "key", kind: argAny, doc: "the secret; whichever key of the namespace it is"},
+		}},
+		{method: http.MethodGet, pattern: api.PathNamespaces, who: anybody, handle: s.listNamespaces},
+		{method: http.MethodPost, pattern: api.PathNamespaces, who: admin, handle: s.createNamespace, args: []arg{
+			{name: "namespace", kind: argText, must: true, missing: "no namespace specified", doc: "name of the new namespace"},
+			{name: "key_name", kind: argText, empty: true, doc: "name of its first key; absent: no key"},
+			{name: "key", kind: argText, doc: "secret of that key"},
+		}},
+		{method: http.MethodGet, pattern: api.PathNamespace, who: trusted, handle: s.onNamespace(s.showNamespace)},
+		{method: http.MethodDelete, pattern: api.PathNamespace, who: admin, handle: s.deleteNamespace},
+		{method: http.MethodGet, pattern: api.PathNamespaceKeys, who: trusted, handle: s.onNamespace(s.listKeys)},
+		{method: http.MethodPost, pattern: api.PathNamespaceKeys, who: trusted, handle: s.onNamespace(s.addKey), args: keyArgs},
+		{method: http.MethodPut, pattern: api.PathNamespaceKeys, who: trusted, handle: s.onNamespace(s.updateKey), args: keyArgs},
+		{method: http.MethodPut, pattern: api.PathNamespaceKey, who: trusted, handle: s.onNamespace(s.updateKeyInPath), args: secretArgs},
+		{method: http.MethodDelete, pattern: api.PathNamespaceKey, who: trusted, handle: s.onNamespace(s.deleteKey)},
+	}
+}
 
 // onNamespace finds the namespace in the path. One that does not trust the caller is one that is not there.
 func (s *server) onNamespace(f func(*call, namespace.Namespace) (any, error)) handler {

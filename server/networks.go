@@ -5,7 +5,21 @@ import (
 	"github.com/shakenfist/shakenfist/fault"
 	"github.com/shakenfist/shakenfist/namespace"
 	"github.com/shakenfist/shakenfist/network"
+	"net/http"
 )
+
+// networkRoutes are the routes of networks.
+func (s *server) networkRoutes() []route {
+	return []route{
+		{method: http.MethodGet, pattern: api.PathNetworks, who: anybody, handle: s.listNetworks, args: listArgs},
+		{method: http.MethodPost, pattern: api.PathNetworks, who: anybody, handle: s.createNetwork, args: createNetworkArgs},
+		{method: http.MethodGet, pattern: api.PathNetwork, who: owner, handle: s.onNetwork(s.showNetwork), args: namespaceArgs},
+		{method: http.MethodDelete, pattern: api.PathNetwork, who: owner, handle: s.onNetwork(s.deleteNetwork), args: namespaceArgs},
+		{method: http.MethodGet, pattern: api.PathNetworkEvents, who: owner, handle: s.onNetwork(s.networkEvents), args: eventArgs},
+		{method: http.MethodGet, pattern: api.PathNetworkInterfaces, who: owner, handle: s.onNetwork(s.networkInterfaces)},
+		{method: http.MethodGet, pattern: api.PathNetworkAddresses, who: owner, handle: s.onNetwork(s.networkAddresses)},
+	}
+}
 
 // onNetwork finds the network in the path, by UUID or name, if the caller owns it.
 func (s *server) onNetwork(f func(*call, network.Network) (any, error)) handler {

@@ -3,7 +3,17 @@ package server
 import (
 	"github.com/shakenfist/shakenfist/api"
 	"github.com/shakenfist/shakenfist/node"
+	"net/http"
 )
+
+// nodeRoutes are the routes of nodes.
+func (s *server) nodeRoutes() []route {
+	return []route{
+		{method: http.MethodGet, pattern: api.PathNodes, who: admin, handle: s.listNodes},
+		{method: http.MethodGet, pattern: api.PathNode, who: admin, handle: s.onNode(s.showNode)},
+		{method: http.MethodGet, pattern: api.PathNodeEvents, who: admin, handle: s.onNode(s.nodeEvents), args: eventArgs},
+	}
+}
 
 func (s *server) onNode(f func(*call, node.Node) (any, error)) handler {
 	return func(c *call) (any, error) {

@@ -75,7 +75,8 @@ func (m *Manager) sweep(ctx context.Context) error {
 		}
 		tx := view.Txn{Name: "forget artifact", Ref: row.ID}
 		tx.Check(m.rows.At(row, row.ID))
-		tx.Do(m.rows.Delete(row.ID), m.statuses.Delete(row.ID), m.Events.Forget(about(row.ID)))
+		tx.Do(m.rows.Delete(row.ID), m.statuses.Delete(row.ID))
+		tx.Do(m.Events.Forget(about(row.ID))...)
 		m.Metadata.Forget(&tx, "artifact", row.ID)
 		if err := m.commit(ctx, tx); err != nil && store.FailedChecks(err) == nil {
 			return err

@@ -146,7 +146,8 @@ func (m *Manager) sweepRecords(ctx context.Context) error {
 		}
 		tx := view.Txn{Name: "forget blob", Ref: row.ID}
 		tx.Check(m.rows.At(row, row.ID))
-		tx.Do(m.rows.Delete(row.ID), m.Events.Forget(about(row.ID)))
+		tx.Do(m.rows.Delete(row.ID))
+		tx.Do(m.Events.Forget(about(row.ID))...)
 		// Another node may be quicker.
 		if err := m.commit(ctx, tx); err != nil && store.FailedChecks(err) == nil {
 			return err

@@ -83,18 +83,27 @@ func (r *Recorder) Took(ctx context.Context, about Object, t Type, start time.Ti
 }
 
 func (r *Recorder) op(ctx context.Context, about Object, e Event) store.Op {
+	// Newest first: the store lists ascending.
+	key := fmt.Sprintf("%s%019d-%s-%010d", about.prefix(), math.MaxInt64-e.At.UnixNano(), r.node, math.MaxUint32-r.seq.Add(1))
+	return store.Put(key, marshal(noting(ctx, e)))
+}
+
+// noting adds the request ID in ctx to what e says.
+func noting(ctx context.Context, e Event) Event {
 	if id := RequestID(ctx); id != "" {
 		extra := map[string]any{"request-id": id}
 		maps.Copy(extra, e.Extra)
 		e.Extra = extra
 	}
+	return e
+}
+
+func marshal(e Event) []byte {
 	value, err := json.Marshal(e)
 	if err != nil {
 		panic("event: extra does not marshal: " + err.Error()) // a defect of the caller's code
 	}
-	// Newest first: the store lists ascending.
-	key := fmt.Sprintf("%s%019d-%s-%010d", about.prefix(), math.MaxInt64-e.At.UnixNano(), r.node, math.MaxUint32-r.seq.Add(1))
-	return store.Put(key, value)
+	return value
 }
 
 // Record commits an event that tells of no change of an object, such as the progress of a download.
@@ -103,8 +112,10 @@ func (r *Recorder) Record(ctx context.Context, about Object, t Type, message str
 	return fault.Wrap("event.Record", about.ID, err)
 }
 
-// Forget returns the op that deletes every event of an object.
-func (r *Recorder) Forget(about Object) store.Op { return store.DeletePrefix(about.prefix()) }
+// Forget returns the ops that delete every event and sample of an object.
+func (r *Recorder) Forget(about Object) []store.Op {
+	return []store.Op{store.DeletePrefix(about.prefix()), store.DeletePrefix(about.newest(""))}
+}
 
 // DefaultLimit is how many events List returns when nothing is said.
 const DefaultLimit = 100

@@ -52,7 +52,7 @@ func TestEventsAreListedNewestFirst(t *testing.T) {
 		require.Empty(t, messages(t, r, web, event.Usage, -1))
 		require.Equal(t, "another's", messages(t, r, other, "", 0))
 
-		_, err := s.Commit(t.Context(), nil, []store.Op{r.Forget(web)})
+		_, err := s.Commit(t.Context(), nil, r.Forget(web))
 		require.NoError(t, err)
 		require.Empty(t, messages(t, r, web, "", -1))
 		require.Equal(t, "another's", messages(t, r, other, "", 0), "more was forgotten than asked for")
@@ -145,4 +145,31 @@ func TestRequestID(t *testing.T) {
 	t.Parallel()
 	require.Empty(t, event.RequestID(t.Context()))
 	require.Equal(t, "r-1", event.RequestID(event.WithRequestID(t.Context(), "r-1")))
+}
+
+func TestTheNewestSampleIsKept(t *testing.T) {
+	t.Parallel()
+	s := memstore.New()
+	r := event.NewRecorder(s, "n1")
+	_, found, err := r.Newest(t.Context(), web, event.Usage)
+	require.NoError(t, err)
+	require.False(t, found)
+	for i := range 3 {
+		require.NoError(t, r.Sample(t.Context(), web, event.Usage, "usage", map[string]any{"cpu": i}))
+	}
+	require.NoError(t, r.Sample(t.Context(), web, event.Resources, "resources", nil))
+	e, found, err := r.Newest(t.Context(), web, event.Usage)
+	require.NoError(t, err)
+	require.True(t, found)
+	require.Equal(t, map[string]any{"cpu": 2.0}, e.Extra)
+	require.Equal(t, "n1", e.Node)
+	page, err := s.List(t.Context(), "", "", 0)
+	require.NoError(t, err)
+	require.Len(t, page.Entries, 2, "one key an object and type")
+
+	_, err = s.Commit(t.Context(), nil, r.Forget(web))
+	require.NoError(t, err)
+	_, found, err = r.Newest(t.Context(), web, event.Usage)
+	require.NoError(t, err)
+	require.False(t, found)
 }

@@ -167,7 +167,8 @@ func (m *Manager) forget(ctx context.Context) error {
 		}
 		tx := view.Txn{Name: "forget instance", Ref: s.ID}
 		tx.Check(m.statuses.At(s, s.ID))
-		tx.Do(m.rows.Delete(s.ID), m.statuses.Delete(s.ID), m.events.Forget(about(s.ID)))
+		tx.Do(m.rows.Delete(s.ID), m.statuses.Delete(s.ID))
+		tx.Do(m.events.Forget(about(s.ID))...)
 		m.Metadata.Forget(&tx, "instance", s.ID)
 		if _, err := m.view.Commit(ctx, tx); err != nil && !errors.Is(err, fault.Conflict) {
 			return err

@@ -217,7 +217,8 @@ func (m *Manager) Delete(ctx context.Context, name string) error {
 		}
 		tx := view.Txn{Name: "delete namespace", Ref: name}
 		tx.Check(m.rows.At(row, name), store.Empty(ownedPrefix(name)))
-		tx.Do(m.rows.Delete(name), m.events.Forget(about(name)))
+		tx.Do(m.rows.Delete(name))
+		tx.Do(m.events.Forget(about(name))...)
 		_, err = m.view.Commit(ctx, tx)
 		return err
 	})

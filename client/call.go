@@ -7,7 +7,9 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -25,7 +27,13 @@ type request struct {
 	id     string // X-Request-ID
 	token  string // "" for none
 	body   any    // encoded as JSON, on GET and DELETE too; nil for none
+	safe   bool   // changes nothing, so that it may be sent again
+
+	deadline time.Time // when patience with a server that is busy or not ready ends
 }
+
+// busyTries is how often a request is sent again to a server that is too busy.
+const busyTries = 4
 
 type idKey struct{}
 
@@ -37,19 +45,22 @@ func WithRequestID(ctx context.Context, id string) context.Context {
 
 // call sends a request to the path that pattern and args make, and decodes the answer into into, unless that is nil.
 func (c *Client) call(ctx context.Context, method, pattern string, args []string, body, into any) error {
-	answer, err := c.open(ctx, method, pattern, args, body)
+	answer, err := c.open(ctx, method, pattern, args, nil, body)
 	if err != nil {
 		return err
 	}
 	return decode(answer, method, answer.Request.URL.Path, into)
 }
 
-// open is call for answers that are read by the caller, who must close the body.
-func (c *Client) open(ctx context.Context, method, pattern string, args []string, body any) (*http.Response, error) {
+// open is call for requests that have a query, and for answers that are read by the caller, who must close the body.
+func (c *Client) open(ctx context.Context, method, pattern string, args []string, query url.Values, body any) (*http.Response, error) {
 	if slices.Contains(args, "") {
 		return nil, fault.New(method, fault.Invalid, pattern, "the name is empty")
 	}
-	r := request{method: method, path: api.Path(pattern, args...), body: body}
+	r := request{
+		method: method, path: api.Path(pattern, args...), body: body, safe: method == http.MethodGet,
+		deadline: time.Now().Add(c.s.o.Strategy.Patience()),
+	}
 	if r.id, _ = ctx.Value(idKey{}).(string); r.id == "" {
 		r.id = uuid.NewString()
 	}
@@ -58,15 +69,17 @@ func (c *Client) open(ctx context.Context, method, pattern string, args []string
 		return nil, err
 	}
 	r.url = base + r.path
+	if len(query) > 0 {
+		r.url += "?" + query.Encode()
+	}
 	return c.s.whenReady(ctx, r)
 }
 
 // whenReady repeats a request that is not ready yet until the strategy's patience or ctx ends.
 func (s *session) whenReady(ctx context.Context, r request) (*http.Response, error) {
-	deadline := time.Now().Add(s.o.Strategy.Patience())
 	for {
 		answer, err := s.authorized(ctx, r)
-		if !errors.Is(err, fault.NotReady) || time.Until(deadline) < s.o.Poll {
+		if !errors.Is(err, fault.NotReady) || time.Until(r.deadline) < s.o.Poll {
 			return answer, err
 		}
 		if cause := sleep(ctx, s.o.Poll); cause != nil {
@@ -100,16 +113,35 @@ func (s *session) exchange(ctx context.Context, r request, into any) error {
 	return decode(answer, r.method, r.path, into)
 }
 
-// succeed sends a request and turns every status but 200 into an error.
+// succeed sends a request and turns every status but 200 into an error. A server that is too busy for a safe request is
+// asked again when it says so.
 func (s *session) succeed(ctx context.Context, r request) (*http.Response, error) {
-	answer, err := s.roundTrip(ctx, r)
-	if err != nil {
-		return nil, err
+	for try := 0; ; try++ {
+		answer, err := s.roundTrip(ctx, r)
+		if err != nil {
+			return nil, err
+		}
+		if answer.StatusCode == http.StatusOK {
+			return answer, nil
+		}
+		pause, busy := busyFor(answer)
+		err = refusal(r, answer)
+		if !busy || !r.safe || try == busyTries || time.Until(r.deadline) < pause {
+			return nil, err
+		}
+		if cause := sleep(ctx, pause); cause != nil {
+			return nil, fault.Because(r.method, fault.Unavailable, r.path, cause, "%s", fault.Text(err))
+		}
 	}
-	if answer.StatusCode != http.StatusOK {
-		return nil, refusal(r, answer)
+}
+
+// busyFor reports whether an answer means that the server is too busy, and for how long it wants to be left alone.
+func busyFor(answer *http.Response) (time.Duration, bool) {
+	if answer.StatusCode != http.StatusServiceUnavailable {
+		return 0, false
 	}
-	return answer, nil
+	seconds, err := strconv.Atoi(answer.Header.Get("Retry-After"))
+	return time.Duration(seconds) * time.Second, err == nil && seconds >= 0
 }
 
 // roundTrip sends one request and returns whatever the answer is.

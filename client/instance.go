@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"net/url"
 
 	"github.com/shakenfist/shakenfist/api"
 )
@@ -32,6 +33,20 @@ func (c *Client) CreateInstance(ctx context.Context, r api.CreateInstance) (api.
 	return i, err
 }
 
+// DryRunInstance asks where the cloud would place an instance, and why nowhere else. Nothing is made. It fails like
+// CreateInstance where the request makes no sense; an instance that fits nowhere is no failure.
+func (c *Client) DryRunInstance(ctx context.Context, r api.CreateInstance) (api.DryRun, error) {
+	if r.Namespace == nil {
+		r.Namespace = c.namespace
+	}
+	var d api.DryRun
+	answer, err := c.open(ctx, http.MethodPost, api.PathInstances, nil, url.Values{"dry_run": {"true"}}, r)
+	if err != nil {
+		return d, err
+	}
+	return d, decode(answer, http.MethodPost, api.PathInstances, &d)
+}
+
 // DeleteInstance has an instance deleted and returns it at once, usually not deleted yet; see WaitInstanceDeleted.
 func (c *Client) DeleteInstance(ctx context.Context, ref string) (api.Instance, error) {
 	var i api.Instance
@@ -54,7 +69,7 @@ func (c *Client) InstanceInterfaces(ctx context.Context, ref string) ([]api.Inte
 // ConsoleData returns the last length bytes of what an instance wrote to its serial console; 0 means 10240, -1 all. The
 // caller closes it.
 func (c *Client) ConsoleData(ctx context.Context, ref string, length int) (io.ReadCloser, error) {
-	answer, err := c.open(ctx, http.MethodGet, api.PathInstanceConsole, []string{ref}, api.ConsoleQuery{Length: length})
+	answer, err := c.open(ctx, http.MethodGet, api.PathInstanceConsole, []string{ref}, nil, api.ConsoleQuery{Length: length})
 	if err != nil {
 		return nil, err
 	}

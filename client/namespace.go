@@ -54,7 +54,29 @@ func (c *Client) AddKey(ctx context.Context, namespace string, k api.AddKey) err
 	return c.call(ctx, http.MethodPost, api.PathNamespaceKeys, []string{namespace}, k, nil)
 }
 
+// UpdateKey gives a key that exists a new secret, which ends every login made with the old one. It fails with
+// fault.NotFound if there is no key of that name.
+func (c *Client) UpdateKey(ctx context.Context, namespace string, k api.AddKey) error {
+	return c.call(ctx, http.MethodPut, api.PathNamespaceKeys, []string{namespace}, k, nil)
+}
+
 // DeleteKey removes a key from a namespace, which ends every login made with it.
 func (c *Client) DeleteKey(ctx context.Context, namespace, name string) error {
 	return c.call(ctx, http.MethodDelete, api.PathNamespaceKey, []string{namespace, name}, nil, nil)
+}
+
+// AddTrust lets the namespace external, which need not exist, act in a namespace. Adding it twice is fine. It returns the
+// namespace that trusts.
+func (c *Client) AddTrust(ctx context.Context, namespace, external string) (api.Namespace, error) {
+	var n api.Namespace
+	err := c.call(ctx, http.MethodPost, api.PathNamespaceTrust, []string{namespace}, api.AddTrust{ExternalNamespace: external}, &n)
+	return n, err
+}
+
+// RemoveTrust ends what AddTrust began. It is fine if there was no trust; that in system cannot be ended. It returns the
+// namespace that trusted.
+func (c *Client) RemoveTrust(ctx context.Context, namespace, external string) (api.Namespace, error) {
+	var n api.Namespace
+	err := c.call(ctx, http.MethodDelete, api.PathNamespaceTrusted, []string{namespace, external}, nil, &n)
+	return n, err
 }

@@ -129,7 +129,7 @@ func (s *session) bearer(ctx context.Context, refused string) (string, error) {
 	var token api.Token
 	login := request{
 		method: http.MethodPost, url: s.base + api.PathAuth, path: api.PathAuth, id: uuid.NewString(),
-		body: api.Auth{Namespace: s.o.Namespace, Key: s.o.Key},
+		body: api.Auth{Namespace: s.o.Namespace, Key: s.o.Key}, safe: true, deadline: time.Now().Add(s.o.Strategy.Patience()),
 	}
 	if err := s.exchange(ctx, login, &token); err != nil {
 		return "", err

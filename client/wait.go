@@ -44,6 +44,20 @@ func (c *Client) WaitNetwork(ctx context.Context, uuid string, see func(api.Netw
 	})
 }
 
+// WaitNetworkDeleted is WaitNetwork until the network is deleted. One that the server no longer knows is.
+func (c *Client) WaitNetworkDeleted(ctx context.Context, uuid string, see func(api.Network)) (api.Network, error) {
+	var last api.Network
+	return wait(ctx, c.s, see, func() (api.Network, string, bool, error) {
+		n, err := c.GetNetwork(ctx, uuid)
+		if errors.Is(err, fault.NotFound) {
+			last.UUID, last.State = uuid, api.StateDeleted
+			return last, last.State, true, nil
+		}
+		last = n
+		return n, n.State, n.State == api.StateDeleted, err
+	})
+}
+
 // wait calls look until it says that the wait is over. look returns the object, its state and whether it is what was
 // waited for.
 func wait[T any](ctx context.Context, s *session, see func(T), look func() (T, string, bool, error)) (T, error) {

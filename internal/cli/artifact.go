@@ -44,7 +44,9 @@ func (a *app) artifactCache() *cobra.Command {
 
 func (a *app) artifactList() *cobra.Command {
 	return a.leaf(leaf{
-		use: "list", short: "List the artifacts you may use", example: "sf-client artifact list", args: cobra.NoArgs,
+		use: "list", short: "List the artifacts you may use", args: cobra.NoArgs,
+		example: "sf-client artifact list\nsf-client artifact list --columns uuid,source_url",
+		columns: []string{"uuid", "namespace", "type", "source url", "versions", "state", "shared"},
 		run: func(ctx context.Context, c *client.Client, _ []string) error {
 			l, err := c.ListArtifacts(ctx, "")
 			if err != nil {
@@ -56,15 +58,12 @@ func (a *app) artifactList() *cobra.Command {
 }
 
 func (a *app) artifacts(l api.List[api.Artifact]) error {
-	if a.format == formatJSON {
-		return a.json(l)
-	}
 	var rows [][]string
 	for _, v := range l {
 		versions := fmt.Sprintf("%d of %d", len(v.Blobs), v.Index)
 		rows = append(rows, []string{v.UUID, v.Namespace, v.Type, v.SourceURL, versions, v.State, yesNo(v.Shared)})
 	}
-	return a.table([]string{"uuid", "namespace", "type", "source url", "versions", "state", "shared"}, rows)
+	return a.list(listing{value: l, rows: rows, key: "uuid"})
 }
 
 func (a *app) artifactShow() *cobra.Command {
@@ -82,11 +81,12 @@ func (a *app) artifactShow() *cobra.Command {
 }
 
 func (a *app) artifact(v api.Artifact) error {
-	if a.format == formatJSON {
-		return a.selected(v, "uuid", "namespace", "artifact_type", "state", "source_url", "blob_uuid", "index", "blobs",
-			"max_versions", "shared", "metadata")
+	value, err := pick(v, "uuid", "namespace", "artifact_type", "state", "source_url", "blob_uuid", "index", "blobs",
+		"max_versions", "shared", "metadata")
+	if err != nil {
+		return err
 	}
-	a.record([]field{
+	return a.show(record{value: value, fields: []field{
 		{"uuid", v.UUID},
 		{"namespace", v.Namespace},
 		{"type", v.Type},
@@ -96,11 +96,12 @@ func (a *app) artifact(v api.Artifact) error {
 		{"number of versions", strconv.Itoa(len(v.Blobs))},
 		{"maximum versions", strconv.Itoa(v.MaxVersions)},
 		{"shared", yesNo(v.Shared)},
-	})
-	if err := a.metadata(v.Metadata); err != nil {
-		return err
-	}
-	return a.artifactBlobs(v.Blobs)
+	}, more: func() error {
+		if err := a.metadata(v.Metadata); err != nil {
+			return err
+		}
+		return a.artifactBlobs(v.Blobs)
+	}})
 }
 
 // artifactBlobs prints the versions of an artifact, sizes in MiB.
@@ -108,14 +109,14 @@ func (a *app) artifactBlobs(blobs map[int]api.ArtifactBlob) error {
 	a.printf("\n")
 	indexes := slices.Sorted(maps.Keys(blobs))
 	if a.format == formatSimple {
-		rows := [][]string{{"version", "index", "blob uuid", "size", "instances"}}
+		var rows [][]string
 		for _, n := range indexes {
 			b := blobs[n]
 			rows = append(rows, []string{
 				"version", strconv.Itoa(n), b.UUID, fmt.Sprintf("%.1fMB", float64(b.Size)/mib), strings.Join(b.Instances, " "),
 			})
 		}
-		return a.csv(rows...)
+		return a.simple([]string{"version", "index", "blob uuid", "size", "instances"}, rows)
 	}
 	a.printf("Versions:\n")
 	var fields []field
@@ -134,15 +135,28 @@ func (a *app) artifactBlobs(blobs map[int]api.ArtifactBlob) error {
 func (a *app) artifactVersions() *cobra.Command {
 	return a.leaf(leaf{
 		use: "versions ARTIFACT", short: "Print the blobs of an artifact, always as JSON",
+		long:    "The formats csv and name list them.",
 		example: "sf-client artifact versions 69ff59a7-5d07-43b4-8f29-bc2ef1b44f6a", args: cobra.ExactArgs(1), complete: artifactNames,
+		columns: []string{"index", "uuid", "state", "size"},
 		run: func(ctx context.Context, c *client.Client, args []string) error {
 			l, err := c.ArtifactVersions(ctx, args[0])
 			if err != nil {
 				return err
 			}
-			return a.json(api.List[api.IndexedBlob](l))
+			return a.versions(l)
 		},
 	})
+}
+
+func (a *app) versions(l api.List[api.IndexedBlob]) error {
+	if (a.format == formatPretty || a.format == formatSimple) && a.columns.picked == "" {
+		return a.data(l)
+	}
+	var rows [][]string
+	for _, v := range l {
+		rows = append(rows, []string{strconv.Itoa(v.Index), v.UUID, v.State, strconv.FormatInt(v.Size, 10)})
+	}
+	return a.list(listing{value: l, rows: rows, key: "uuid"})
 }
 
 func (a *app) artifactDelete() *cobra.Command {
@@ -152,13 +166,13 @@ func (a *app) artifactDelete() *cobra.Command {
 		example: "sf-client artifact delete 69ff59a7-5d07-43b4-8f29-bc2ef1b44f6a", args: cobra.ExactArgs(1), complete: artifactNames,
 		run: func(ctx context.Context, c *client.Client, args []string) error {
 			v, err := c.DeleteArtifact(ctx, args[0])
-			if err != nil || a.format != formatJSON {
+			if err != nil {
 				return err
 			}
 			if v.UUID == "" { // it was deleted already
-				return a.json(nil)
+				return a.done(nil, args[0])
 			}
-			return a.json(v)
+			return a.done(v, v.UUID)
 		},
 	})
 }

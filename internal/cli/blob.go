@@ -19,7 +19,11 @@ func (a *app) blobGroup() *cobra.Command {
 
 func (a *app) blobList() *cobra.Command {
 	return a.leaf(leaf{
-		use: "list", short: "List blobs, sizes in GiB; for the namespace system only", example: "sf-client blob list", args: cobra.NoArgs,
+		use: "list", short: "List blobs, sizes in GiB; for the namespace system only", args: cobra.NoArgs,
+		example: "sf-client blob list\nsf-client blob list --columns uuid,size,instances",
+		columns: []string{
+			"uuid", "state", "size", "virtual size", "file format", "mime type", "modified", "fetched at", "locations", "reference count", "instances",
+		},
 		run: func(ctx context.Context, c *client.Client, _ []string) error {
 			l, err := c.ListBlobs(ctx, "")
 			if err != nil {
@@ -31,9 +35,6 @@ func (a *app) blobList() *cobra.Command {
 }
 
 func (a *app) blobs(l api.List[api.Blob]) error {
-	if a.format == formatJSON {
-		return a.json(l)
-	}
 	var rows [][]string
 	for _, b := range l {
 		i := imageOf(b)
@@ -43,9 +44,7 @@ func (a *app) blobs(l api.List[api.Blob]) error {
 			strconv.Itoa(b.ReferenceCount), a.lines(b.Instances, " "),
 		})
 	}
-	return a.table([]string{
-		"uuid", "state", "size", "virtual size", "file format", "mime type", "modified", "fetched at", "locations", "reference count", "instances",
-	}, rows)
+	return a.list(listing{value: l, rows: rows, key: "uuid"})
 }
 
 // imageOf returns what is known of a blob's content, the zero value if it was not looked at yet.
@@ -71,14 +70,11 @@ func (a *app) blobShow() *cobra.Command {
 }
 
 func (a *app) blob(b api.Blob) error {
-	if a.format == formatJSON {
-		return a.json(b)
-	}
 	i, used := imageOf(b), "never"
 	if b.LastUsed != nil {
 		used = local(*b.LastUsed)
 	}
-	a.record([]field{
+	return a.show(record{value: b, fields: []field{
 		{"uuid", b.UUID},
 		{"state", b.State},
 		{"actual size", strconv.FormatInt(b.Size, 10)},
@@ -89,13 +85,14 @@ func (a *app) blob(b api.Blob) error {
 		{"last used", used},
 		{"reference count", strconv.Itoa(b.ReferenceCount)},
 		{"locations", strings.Join(slices.Sorted(slices.Values(b.Locations)), " ")},
-	})
-	if err := a.metadata(b.Metadata); err != nil {
-		return err
-	}
-	a.transcodes(b.Transcodes)
-	a.names("Users", "user", b.Instances)
-	return nil
+	}, more: func() error {
+		if err := a.metadata(b.Metadata); err != nil {
+			return err
+		}
+		a.transcodes(b.Transcodes)
+		a.names("Users", "user", b.Instances)
+		return nil
+	}})
 }
 
 // transcodes prints the blobs that are this one in another format.

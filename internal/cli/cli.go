@@ -1,7 +1,7 @@
 // Package cli is the command line of sf-client: what it understands, how it asks the server and how it prints answers.
 //
 // Each group of commands has a file. A command is a leaf: a value that says how it is called and what it does; app.leaf
-// makes a cobra command of it. Commands print through the methods in output.go, which know the three formats.
+// makes a cobra command of it. Commands print through the methods in list.go and record.go, which know the formats.
 package cli
 
 import (
@@ -36,7 +36,9 @@ type app struct {
 
 	settings  settings
 	verbose   bool
-	format    format
+	chosen    chosen
+	format    format  // what chosen says, once the command runs
+	columns   columns // of the command that runs, if it lists
 	strategy  string
 	connected *client.Client // made when first needed
 }
@@ -93,10 +95,7 @@ objects with the keys "apiurl", "namespace" and "key".`,
 
 func (a *app) globalFlags(root *cobra.Command) {
 	f := root.PersistentFlags()
-	a.format = formatPretty
-	choose(f, &a.format, formatPretty, "pretty", "tables for people (the default)")
-	choose(f, &a.format, formatSimple, "simple", "comma separated values, for shell scripts")
-	choose(f, &a.format, formatJSON, "json", "JSON, for programs")
+	a.formatFlags(root)
 	choose(f, &a.verbose, true, "verbose", "say on stderr what is asked of the server; never shows keys or tokens")
 	choose(f, &a.verbose, false, "no-verbose", "do not (the default)")
 	f.StringVar(&a.settings.Namespace, "namespace", "", "namespace to log in as")
@@ -106,9 +105,7 @@ func (a *app) globalFlags(root *cobra.Command) {
 	f.StringVar(&a.strategy, "async", "", "how long to wait: continue (not at all), pause (a minute, the default), block (an hour)")
 	f.StringVar(&a.strategy, "async-strategy", "", "the same as --async")
 	for _, name := range []string{"async", "async-strategy"} {
-		if err := root.RegisterFlagCompletionFunc(name, cobra.FixedCompletions([]string{"continue", "pause", "block"}, cobra.ShellCompDirectiveNoFileComp)); err != nil {
-			panic(err) // the flag was made in the line above
-		}
+		mustComplete(root, name, cobra.FixedCompletions([]string{"continue", "pause", "block"}, cobra.ShellCompDirectiveNoFileComp))
 	}
 	root.MarkFlagsMutuallyExclusive("async", "async-strategy")
 }

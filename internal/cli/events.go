@@ -21,6 +21,7 @@ func (a *app) eventsCommand(
 		long:    "Times are local. Types are audit, mutate, status, usage, resources, prune and historic.",
 		example: "sf-client " + noun(object) + " events " + noun(object) + "1\nsf-client " + noun(object) + " events -t audit -l 10 " + noun(object) + "1",
 		args:    cobra.ExactArgs(1), complete: complete,
+		columns: []string{"timestamp", "node", "duration", "message", "extra"},
 		flags: func(f *pflag.FlagSet) {
 			f.StringVarP(&q.Type, "type", "t", "", "only events of this type")
 			f.IntVarP(&q.Limit, "limit", "l", 0, "at most this many; -1 for all (default 100)")
@@ -46,9 +47,6 @@ func noun(object string) string {
 }
 
 func (a *app) events(l api.List[api.Event]) error {
-	if a.format == formatJSON {
-		return a.json(l)
-	}
 	var rows [][]string
 	for _, e := range l {
 		extra := ""
@@ -57,5 +55,5 @@ func (a *app) events(l api.List[api.Event]) error {
 		}
 		rows = append(rows, []string{local(e.Timestamp), e.FQDN, orNone(e.Duration), e.Message, extra})
 	}
-	return a.table([]string{"timestamp", "node", "duration", "message", "extra"}, rows)
+	return a.list(listing{value: l, rows: rows})
 }

@@ -24,8 +24,10 @@ func (a *app) instanceGroup() *cobra.Command {
 func (a *app) instanceList() *cobra.Command {
 	var all bool
 	return a.leaf(leaf{
-		use: "list", short: "List instances", example: "sf-client instance list\nsf-client --json instance list --all", args: cobra.NoArgs,
-		flags: func(f *pflag.FlagSet) { f.BoolVarP(&all, "all", "a", false, "deleted ones too") },
+		use: "list", short: "List instances", args: cobra.NoArgs,
+		example: "sf-client instance list\nsf-client --json instance list --all\nsf-client instance list --columns name,state,interfaces",
+		columns: []string{"uuid", "name", "namespace", "cpus", "memory", "hypervisor", "power state", "state", "interfaces"},
+		flags:   func(f *pflag.FlagSet) { f.BoolVarP(&all, "all", "a", false, "deleted ones too") },
 		run: func(ctx context.Context, c *client.Client, _ []string) error {
 			l, err := c.ListInstances(ctx, all)
 			if err != nil {
@@ -37,9 +39,6 @@ func (a *app) instanceList() *cobra.Command {
 }
 
 func (a *app) instances(l api.List[api.Instance]) error {
-	if a.format == formatJSON {
-		return a.json(map[string]any{"instances": l})
-	}
 	var rows [][]string
 	for _, i := range l {
 		var addresses []string
@@ -51,7 +50,7 @@ func (a *app) instances(l api.List[api.Instance]) error {
 			a.lines(addresses, ";"),
 		})
 	}
-	return a.table([]string{"uuid", "name", "namespace", "cpus", "memory", "hypervisor", "power state", "state", "interfaces"}, rows)
+	return a.list(listing{value: map[string]any{"instances": l}, rows: rows, key: "uuid"})
 }
 
 // address returns an interface in a word: "0: 10.0.0.5 (192.168.1.7)" for people, the same without spaces for scripts.
@@ -92,7 +91,7 @@ func (a *app) instanceDelete() *cobra.Command {
 func (a *app) instanceInterfaces() *cobra.Command {
 	return a.leaf(leaf{
 		use: "interfaces INSTANCE", short: "List the interfaces of an instance", example: "sf-client instance interfaces web1",
-		args: cobra.ExactArgs(1), complete: instanceNames,
+		args: cobra.ExactArgs(1), complete: instanceNames, columns: interfaceColumns(),
 		run: func(ctx context.Context, c *client.Client, args []string) error {
 			l, err := c.InstanceInterfaces(ctx, args[0])
 			if err != nil {

@@ -56,9 +56,7 @@ sf-client instance create web3 1 1024 -d 8@debian:12 -m 'tags=["web"]' -m 'affin
 		},
 	})
 	for name, f := range map[string]completer{"network": networkNames, "floated": networkNames, "placement": nodeNames, "namespace": namespaceNames} {
-		if err := cmd.RegisterFlagCompletionFunc(name, a.flagCompletion(f)); err != nil {
-			panic(err) // the flags are made by n.flags
-		}
+		mustComplete(cmd, name, a.flagCompletion(f))
 	}
 	return cmd
 }

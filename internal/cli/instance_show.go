@@ -28,26 +28,28 @@ func (a *app) instanceShow() *cobra.Command {
 }
 
 func (a *app) instance(i api.Instance) error {
-	if a.format == formatJSON {
-		return a.instanceJSON(i)
-	}
-	a.record(a.instanceFields(i))
-	a.printf("\n")
-	a.record([]field{{"ssh key", strings.TrimSpace(orNone(i.SSHKey))}, {"user data", orNone(i.UserData)}})
-	if a.format == formatSimple {
-		if err := a.instanceHardware(i); err != nil {
-			return err
-		}
-	}
-	if err := a.metadata(i.Metadata); err != nil {
+	value, err := instanceValue(i)
+	if err != nil {
 		return err
 	}
-	return a.instanceAddresses(i.Interfaces)
+	return a.show(record{value: value, fields: a.instanceFields(i), more: func() error {
+		a.printf("\n")
+		a.fields([]field{{"ssh key", strings.TrimSpace(orNone(i.SSHKey))}, {"user data", orNone(i.UserData)}})
+		if a.format == formatSimple {
+			if err := a.instanceHardware(i); err != nil {
+				return err
+			}
+		}
+		if err := a.metadata(i.Metadata); err != nil {
+			return err
+		}
+		return a.instanceAddresses(i.Interfaces)
+	}})
 }
 
-// instanceJSON prints an instance under the keys that scripts know, which are not quite those of the API.
-func (a *app) instanceJSON(i api.Instance) error {
-	return a.selected(struct {
+// instanceValue returns an instance under the keys that scripts know, which are not quite those of the API.
+func instanceValue(i api.Instance) (api.Object, error) {
+	return pick(struct {
 		api.Instance
 		NetworkInterfaces api.List[api.Interface] `json:"network_interfaces"`
 	}{i, i.Interfaces},
@@ -98,15 +100,15 @@ func diskLines(specs []api.DiskSpec) string {
 // instanceHardware prints disks and video card for scripts.
 func (a *app) instanceHardware(i api.Instance) error {
 	a.printf("\n")
-	rows := [][]string{{"disk_spec", "type", "bus", "size", "base"}}
+	var rows [][]string
 	for _, d := range i.DiskSpec {
 		rows = append(rows, []string{"disk_spec", orNone(d.Type), orNone(d.Bus), orNone(d.Size), orNone(d.Base)})
 	}
-	if err := a.csv(rows...); err != nil {
+	if err := a.simple([]string{"disk_spec", "type", "bus", "size", "base"}, rows); err != nil {
 		return err
 	}
 	a.printf("\n")
-	return a.csv([]string{"video", "model", "memory"}, []string{"video", i.Video.Model, strconv.Itoa(i.Video.Memory)})
+	return a.simple([]string{"video", "model", "memory"}, [][]string{{"video", i.Video.Model, strconv.Itoa(i.Video.Memory)}})
 }
 
 // instanceAddresses prints the interfaces of an instance as the last part of its record.
@@ -115,11 +117,11 @@ func (a *app) instanceAddresses(l []api.Interface) error {
 	if a.format == formatSimple {
 		header := interfaceColumns()
 		header[0], header[1] = "interface uuid", "network uuid"
-		rows := [][]string{append([]string{"iface"}, header...)}
+		var rows [][]string
 		for _, i := range l {
 			rows = append(rows, append([]string{"iface"}, interfaceRow(i)...))
 		}
-		return a.csv(rows...)
+		return a.simple(append([]string{"iface"}, header...), rows)
 	}
 	a.printf("Interfaces:\n")
 	for _, i := range l {

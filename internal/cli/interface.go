@@ -24,11 +24,10 @@ func (a *app) interfaceShow() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if a.format == formatJSON {
-				return a.json(map[string]any{"network_interfaces": []api.Interface{i}})
-			}
-			a.record(interfaceFields(i))
-			return a.metadata(i.Metadata)
+			return a.show(record{
+				value: map[string]any{"network_interfaces": []api.Interface{i}}, fields: interfaceFields(i),
+				more: func() error { return a.metadata(i.Metadata) },
+			})
 		},
 	})
 }
@@ -64,12 +63,9 @@ func interfaceRow(i api.Interface) []string {
 
 // interfaces prints a list of interfaces.
 func (a *app) interfaces(l api.List[api.Interface]) error {
-	if a.format == formatJSON {
-		return a.json(map[string]any{"network_interfaces": l})
-	}
 	var rows [][]string
 	for _, i := range l {
 		rows = append(rows, interfaceRow(i))
 	}
-	return a.table(interfaceColumns(), rows)
+	return a.list(listing{value: map[string]any{"network_interfaces": l}, rows: rows, key: "uuid"})
 }

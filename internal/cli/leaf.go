@@ -20,6 +20,8 @@ type leaf struct {
 	args     cobra.PositionalArgs
 	complete completer // of the first argument; may be nil
 	flags    func(f *pflag.FlagSet)
+	columns  []string // of the list that it prints with app.list; nil if it prints none
+	offline  bool     // run gets no client
 	run      func(ctx context.Context, c *client.Client, args []string) error
 }
 
@@ -34,13 +36,11 @@ func (a *app) leaf(l leaf) *cobra.Command {
 			return nil
 		},
 		ValidArgsFunction: a.completion(l.complete),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := a.client()
-			if err != nil {
-				return err
-			}
-			return l.run(cmd.Context(), c, args)
-		},
+	}
+	lists := columns{all: l.columns}
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		a.columns = lists
+		return a.run(cmd.Context(), l, args)
 	}
 	if l.long != "" {
 		cmd.Long += "\n\n" + fold(l.long, 100)
@@ -48,7 +48,37 @@ func (a *app) leaf(l leaf) *cobra.Command {
 	if l.flags != nil {
 		l.flags(cmd.Flags())
 	}
+	if l.columns != nil {
+		lists.flags(cmd.Flags())
+		mustComplete(cmd, "columns", lists.complete)
+	}
 	return cmd
+}
+
+// run does what l is for, once all flags are read.
+func (a *app) run(ctx context.Context, l leaf, args []string) error {
+	var err error
+	if a.format, err = a.chosen.format(); err != nil {
+		return err
+	}
+	if err := a.columns.check(a.format); err != nil {
+		return err
+	}
+	if l.offline {
+		return l.run(ctx, nil, args)
+	}
+	c, err := a.client()
+	if err != nil {
+		return err
+	}
+	return l.run(ctx, c, args)
+}
+
+// mustComplete says how the value of a flag is completed, which must be there.
+func mustComplete(cmd *cobra.Command, flag string, f cobra.CompletionFunc) {
+	if err := cmd.RegisterFlagCompletionFunc(flag, f); err != nil {
+		panic(err) // a mistake in this package, which every test finds
+	}
 }
 
 // group returns a command that only has others beneath it.

@@ -19,6 +19,7 @@ func (a *app) namespaceGroup() *cobra.Command {
 func (a *app) namespaceList() *cobra.Command {
 	return a.leaf(leaf{
 		use: "list", short: "List the namespaces you may act in", example: "sf-client namespace list", args: cobra.NoArgs,
+		columns: []string{"name", "state", "trusted namespaces"},
 		run: func(ctx context.Context, c *client.Client, _ []string) error {
 			l, err := c.ListNamespaces(ctx)
 			if err != nil {
@@ -30,18 +31,15 @@ func (a *app) namespaceList() *cobra.Command {
 }
 
 func (a *app) namespaces(l api.List[api.Namespace]) error {
-	if a.format == formatJSON {
-		return a.json(l)
-	}
-	header, width := []string{"name", "state", "trusted namespaces"}, 3
-	if a.format == formatSimple {
-		width = 2
+	width := 3
+	if a.format == formatSimple && a.columns.picked == "" {
+		width = 2 // as scripts know it
 	}
 	var rows [][]string
 	for _, n := range l {
 		rows = append(rows, []string{n.Name, n.State, strings.Join(n.Trust.Full, " ")}[:width])
 	}
-	return a.table(header[:width], rows)
+	return a.list(listing{value: l, rows: rows, key: "name", simple: []string{"name", "state"}})
 }
 
 func (a *app) namespaceShow() *cobra.Command {
@@ -59,30 +57,14 @@ func (a *app) namespaceShow() *cobra.Command {
 }
 
 func (a *app) namespace(n api.Namespace) error {
-	if a.format == formatJSON {
-		return a.json(n)
-	}
-	a.record([]field{{"name", n.Name}, {"state", n.State}})
-	a.names("Key names", "keyname", n.Keys)
-	if err := a.metadata(n.Metadata); err != nil {
-		return err
-	}
-	a.names("Full trust", "fulltrust", n.Trust.Full)
-	return nil
-}
-
-// names prints a part of a record that is a list of names.
-func (a *app) names(title, label string, names []string) {
-	a.printf("\n")
-	line := "    %[2]s\n"
-	if a.format == formatSimple {
-		line = "%s,%s\n"
-	} else {
-		a.printf("%s:\n", title)
-	}
-	for _, name := range names {
-		a.printf(line, label, harmless(name))
-	}
+	return a.show(record{value: n, fields: []field{{"name", n.Name}, {"state", n.State}}, more: func() error {
+		a.names("Key names", "keyname", n.Keys)
+		if err := a.metadata(n.Metadata); err != nil {
+			return err
+		}
+		a.names("Full trust", "fulltrust", n.Trust.Full)
+		return nil
+	}})
 }
 
 func (a *app) namespaceCreate() *cobra.Command {

@@ -24,8 +24,10 @@ func (a *app) networkGroup() *cobra.Command {
 func (a *app) networkList() *cobra.Command {
 	var all bool
 	return a.leaf(leaf{
-		use: "list", short: "List networks", example: "sf-client network list\nsf-client --simple network list --all", args: cobra.NoArgs,
-		flags: func(f *pflag.FlagSet) { f.BoolVarP(&all, "all", "a", false, "deleted ones too") },
+		use: "list", short: "List networks", args: cobra.NoArgs,
+		example: "sf-client network list\nsf-client --simple network list --all\nsf-client network list -o name",
+		columns: []string{"uuid", "name", "namespace", "netblock", "state"},
+		flags:   func(f *pflag.FlagSet) { f.BoolVarP(&all, "all", "a", false, "deleted ones too") },
 		run: func(ctx context.Context, c *client.Client, _ []string) error {
 			l, err := c.ListNetworks(ctx, all)
 			if err != nil {
@@ -37,18 +39,12 @@ func (a *app) networkList() *cobra.Command {
 }
 
 func (a *app) networks(l api.List[api.Network]) error {
-	if a.format == formatJSON {
-		return a.json(l)
-	}
 	var rows [][]string
 	for _, n := range l {
 		rows = append(rows, []string{n.UUID, n.Name, n.Namespace, n.Netblock, n.State})
 	}
-	header := []string{"uuid", "name", "namespace", "netblock", "state"}
-	if a.format == formatSimple {
-		header = header[:4] // rows have a fifth value all the same: scripts count on both
-	}
-	return a.table(header, rows)
+	// Scripts count on a header without the state, and on rows that have it.
+	return a.list(listing{value: l, rows: rows, key: "uuid", simple: []string{"uuid", "name", "namespace", "netblock"}})
 }
 
 func (a *app) networkShow() *cobra.Command {
@@ -65,10 +61,7 @@ func (a *app) networkShow() *cobra.Command {
 }
 
 func (a *app) network(n api.Network) error {
-	if a.format == formatJSON {
-		return a.json(n)
-	}
-	a.record([]field{
+	return a.show(record{value: n, fields: []field{
 		{"uuid", n.UUID},
 		{"name", n.Name},
 		{"vxlan id", strconv.Itoa(n.VXLANID)},
@@ -79,8 +72,7 @@ func (a *app) network(n api.Network) error {
 		{"floating gateway", orNone(n.FloatingGateway)},
 		{"namespace", n.Namespace},
 		{"state", n.State},
-	})
-	return a.metadata(n.Metadata)
+	}, more: func() error { return a.metadata(n.Metadata) }})
 }
 
 func (a *app) networkCreate() *cobra.Command {
@@ -136,13 +128,13 @@ func (a *app) networkDelete() *cobra.Command {
 		flags: func(f *pflag.FlagSet) { namespaceFlag(f, &namespace) },
 		run: func(ctx context.Context, c *client.Client, args []string) error {
 			n, err := c.In(namespace).DeleteNetwork(ctx, args[0])
-			if err != nil || a.format != formatJSON {
+			if err != nil {
 				return err
 			}
 			if n.UUID == "" { // it was deleted already
-				return a.json(nil)
+				return a.done(nil, args[0])
 			}
-			return a.json(n)
+			return a.done(n, n.UUID)
 		},
 	})
 }
@@ -151,19 +143,17 @@ func (a *app) networkInstances() *cobra.Command {
 	return a.leaf(leaf{
 		use: "instances NETWORK", short: "List the instances on a network, and their addresses there",
 		example: "sf-client network instances net1", args: cobra.ExactArgs(1), complete: networkNames,
+		columns: []string{"instance_uuid", "ipv4", "floating"},
 		run: func(ctx context.Context, c *client.Client, args []string) error {
 			l, err := c.NetworkInterfaces(ctx, args[0])
 			if err != nil {
 				return err
 			}
-			if a.format == formatJSON {
-				return a.json(api.List[api.Interface](l))
-			}
 			var rows [][]string
 			for _, i := range l {
 				rows = append(rows, []string{i.InstanceUUID, orNone(i.IPv4), orNone(i.Floating)})
 			}
-			return a.table([]string{"instance_uuid", "ipv4", "floating"}, rows)
+			return a.list(listing{value: api.List[api.Interface](l), rows: rows, key: "instance_uuid"})
 		},
 	})
 }
@@ -172,13 +162,11 @@ func (a *app) networkAddresses() *cobra.Command {
 	return a.leaf(leaf{
 		use: "addresses NETWORK", short: "List the addresses of a network that are not free, and who has them",
 		example: "sf-client network addresses net1", args: cobra.ExactArgs(1), complete: networkNames,
+		columns: []string{"address", "type", "user", "comment"},
 		run: func(ctx context.Context, c *client.Client, args []string) error {
 			l, err := c.NetworkAddresses(ctx, args[0])
 			if err != nil {
 				return err
-			}
-			if a.format == formatJSON {
-				return a.json(api.List[api.Reservation](l))
 			}
 			return a.addresses(l)
 		},
@@ -186,7 +174,8 @@ func (a *app) networkAddresses() *cobra.Command {
 }
 
 // addresses prints reservations in the order of their addresses, which is not that of their text.
-func (a *app) addresses(l []api.Reservation) error {
+func (a *app) addresses(l api.List[api.Reservation]) error {
+	value := slices.Clone(l) // programs get them as they came
 	slices.SortStableFunc(l, func(x, y api.Reservation) int {
 		// An address that does not parse is the zero one, and comes first.
 		xAddr, _ := netip.ParseAddr(x.Address)
@@ -197,5 +186,5 @@ func (a *app) addresses(l []api.Reservation) error {
 	for _, r := range l {
 		rows = append(rows, []string{r.Address, r.Type, strings.Join(r.User, " "), r.Comment})
 	}
-	return a.table([]string{"address", "type", "user", "comment"}, rows)
+	return a.list(listing{value: value, rows: rows, key: "address"})
 }

@@ -21,7 +21,8 @@ func (a *app) nodeList() *cobra.Command {
 	return a.leaf(leaf{
 		use: "list", short: "List the nodes",
 		long:    "The letters of the column roles: D etcd master, H hypervisor, N network node, E event log node, M cluster maintainer.",
-		example: "sf-client node list", args: cobra.NoArgs,
+		example: "sf-client node list\nsf-client node list -o csv --columns name,state", args: cobra.NoArgs,
+		columns: []string{"name", "ip", "lastseen", "state", "roles", "release"},
 		run: func(ctx context.Context, c *client.Client, _ []string) error {
 			l, err := c.ListNodes(ctx)
 			if err != nil {
@@ -33,18 +34,11 @@ func (a *app) nodeList() *cobra.Command {
 }
 
 func (a *app) nodes(l api.List[api.Node]) error {
-	if a.format == formatJSON {
-		return a.json(l)
-	}
-	header := []string{"name", "ip", "lastseen", "state", "roles", "release"}
-	if a.format == formatSimple {
-		header[5] = "version"
-	}
 	var rows [][]string
 	for _, n := range l {
 		rows = append(rows, []string{n.Name, n.IP, a.seen(n.LastSeen), n.State, roles(n), n.Release})
 	}
-	return a.table(header, rows)
+	return a.list(listing{value: l, rows: rows, key: "name", simple: []string{"name", "ip", "lastseen", "state", "roles", "version"}})
 }
 
 // roles returns a letter for each role that a node has, and a space for each it has not.
@@ -60,7 +54,7 @@ func roles(n api.Node) string {
 
 // seen returns when a node was seen last: for scripts in Unix seconds.
 func (a *app) seen(t api.Time) string {
-	if a.format == formatSimple {
+	if a.format != formatPretty {
 		if t.IsZero() {
 			return "0"
 		}
@@ -86,10 +80,7 @@ func (a *app) nodeShow() *cobra.Command {
 }
 
 func (a *app) node(n api.Node) error {
-	if a.format == formatJSON {
-		return a.json(n)
-	}
-	a.record([]field{
+	return a.show(record{value: n, fields: []field{
 		{"name", n.Name},
 		{"ip", n.IP},
 		{"state", n.State},
@@ -101,6 +92,5 @@ func (a *app) node(n api.Node) error {
 		{"network node", yesNo(n.IsNetworkNode)},
 		{"event log node", yesNo(n.IsEventLogNode)},
 		{"cluster maintainer", yesNo(n.IsClusterMaintainer)},
-	})
-	return a.metadata(n.Metadata)
+	}, more: func() error { return a.metadata(n.Metadata) }})
 }

@@ -129,10 +129,10 @@ func (a *app) instanceGone(ctx context.Context, c *client.Client, i api.Instance
 		}
 		return err
 	})
-	if err != nil || a.format != formatJSON {
+	if err != nil {
 		return err
 	}
-	return a.json(i)
+	return a.done(i, i.UUID)
 }
 
 // networkMade waits until a network is made, and prints it.

@@ -1,0 +1,162 @@
+package cli
+
+import (
+	"encoding/csv"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
+)
+
+// listing is what a command found that lists. The command's leaf says which columns it has.
+type listing struct {
+	value any        // for JSON and YAML
+	rows  [][]string // a value for each column
+	key   string     // the column that --output name prints; "" if rows have no names
+
+	// simple is the header that --simple prints instead, for scripts that know it; nil for the columns. It may have fewer
+	// columns than there are values in a row.
+	simple []string
+}
+
+// list prints l in any format.
+func (a *app) list(l listing) error {
+	switch a.format {
+	case formatJSON, formatYAML:
+		return a.data(l.value)
+	case formatName:
+		return a.listNames(l)
+	case formatPretty, formatSimple, formatCSV:
+	}
+	header, rows, err := a.selection(l)
+	if err != nil {
+		return err
+	}
+	switch a.format {
+	case formatSimple:
+		return a.simple(header, rows)
+	case formatCSV:
+		return a.csv(header, rows)
+	default:
+		return a.box(header, rows)
+	}
+}
+
+// selection returns the columns that were picked. The header is nil if none is wanted.
+func (a *app) selection(l listing) (header []string, rows [][]string, err error) {
+	indexes, err := a.columns.pick()
+	if err != nil {
+		return nil, nil, err
+	}
+	header, rows = a.columns.all, l.rows
+	if indexes == nil {
+		if a.format == formatSimple && l.simple != nil {
+			header = l.simple
+		}
+	} else {
+		header, rows = at(header, indexes), make([][]string, len(l.rows))
+		for n, row := range l.rows {
+			rows[n] = at(row, indexes)
+		}
+	}
+	if a.columns.noHeaders {
+		header = nil
+	}
+	return header, rows, nil
+}
+
+func at(values []string, indexes []int) []string {
+	some := make([]string, len(indexes))
+	for n, index := range indexes {
+		some[n] = values[index]
+	}
+	return some
+}
+
+func (a *app) listNames(l listing) error {
+	n := slices.Index(a.columns.all, l.key)
+	if n < 0 {
+		return usageError{"what this lists has no names; use another --output"}
+	}
+	for _, row := range l.rows {
+		a.printf("%s\n", strings.ReplaceAll(harmless(row[n]), "\n", " "))
+	}
+	return nil
+}
+
+// box prints rows in a box under a header.
+func (a *app) box(header []string, rows [][]string) error {
+	t := table.NewWriter()
+	t.SetStyle(table.StyleDefault)
+	t.Style().Format.Header = text.FormatDefault
+	t.Style().Options.SeparateRows = false
+	var columns []table.ColumnConfig
+	for n, name := range header {
+		columns = append(columns, table.ColumnConfig{
+			Number: n + 1, Align: text.AlignCenter, AlignHeader: text.AlignCenter,
+			Transformer: func(v any) string { return a.colour(name, fmt.Sprint(v)) },
+		})
+	}
+	t.SetColumnConfigs(columns)
+	if header != nil {
+		t.AppendHeader(cells(header))
+	}
+	for _, row := range rows {
+		t.AppendRow(cells(row))
+	}
+	if header == nil && len(rows) == 0 {
+		return nil
+	}
+	_, err := fmt.Fprintln(a.out, t.Render())
+	return err
+}
+
+func cells(values []string) table.Row {
+	row := make(table.Row, len(values))
+	for n, value := range values {
+		row[n] = harmless(value)
+	}
+	return row
+}
+
+// simple prints rows of comma separated values, after the header unless that is nil. Values that hold commas, quotes or
+// line ends are quoted, and no others: the standard library's writer would also quote the spaces that roles begin with.
+func (a *app) simple(header []string, rows [][]string) error {
+	if header != nil {
+		rows = append([][]string{header}, rows...)
+	}
+	for _, row := range rows {
+		clean := make([]string, len(row))
+		for n, value := range row {
+			clean[n] = harmless(value)
+			if strings.ContainsAny(clean[n], ",\"\n") {
+				clean[n] = `"` + strings.ReplaceAll(clean[n], `"`, `""`) + `"`
+			}
+		}
+		if _, err := fmt.Fprintln(a.out, strings.Join(clean, ",")); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// csv prints what RFC 4180 describes, but with plain line ends, as everything else on this side of the network has them.
+func (a *app) csv(header []string, rows [][]string) error {
+	if header != nil {
+		rows = append([][]string{header}, rows...)
+	}
+	w := csv.NewWriter(a.out)
+	for _, row := range rows {
+		clean := make([]string, len(row))
+		for n, value := range row {
+			clean[n] = harmless(value)
+		}
+		if err := w.Write(clean); err != nil {
+			return err
+		}
+	}
+	w.Flush()
+	return w.Error()
+}

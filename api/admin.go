@@ -44,5 +44,5 @@ type DryRun struct {
 type Verdict struct {
 	Node   string `json:"node"`
 	Fits   bool   `json:"fits"`
-	Reason string `json:"reason"` // with numbers, such as "needs 2048 MiB, 1500 free of 8192 after 3072 reserve"
+	Reason string `json:"reason"` // with numbers: "needs 2048 MiB, 1500 MiB free of …", or of a node that fits what is free
 }

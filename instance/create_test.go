@@ -123,6 +123,11 @@ func TestAFailedCreateLeavesNothing(t *testing.T) {
 			s := spec(instance.DiskSpec{Base: imageURL}, instance.DiskSpec{SizeGiB: 1})
 			s.Networks = []network.Request{{Network: "lan"}, {Network: "lan"}}
 			c.change(&s)
+			if !strings.HasPrefix(name, "a store") && name != "no room" {
+				_, err = w.Instances.DryRun(t.Context(), s)
+				require.Equal(t, c.kind, fault.KindOf(err), "%s, tried: %v", name, err)
+				require.Contains(t, fault.Text(err), c.text, name)
+			}
 			_, err := w.Instances.Create(t.Context(), s)
 			require.Equal(t, c.kind, fault.KindOf(err), "%s: %v", name, err)
 			require.Contains(t, fault.Text(err), c.text, name)

@@ -92,13 +92,18 @@ func (m *Manager) grantSome(wishes []*wish) (left []*wish) {
 		}
 		return err
 	})
-	if errors.Is(err, fault.Invalid) {
-		err = fault.Because("instance.Create", fault.Invalid, "", err, "the request is too large to be recorded")
-	}
 	for _, w := range granted {
-		w.tell(err)
+		w.tell(tooLarge(err))
 	}
 	return left
+}
+
+// tooLarge says of a commit that no store would accept why that is.
+func tooLarge(err error) error {
+	if !errors.Is(err, fault.Invalid) {
+		return err
+	}
+	return fault.Because("instance.Create", fault.Invalid, "", err, "the request is too large to be recorded")
 }
 
 // collect puts the wishes that can be granted into one transaction, as long as it is not too large, and answers those that
@@ -117,7 +122,7 @@ func (m *Manager) collect(wishes []*wish) (tx view.Txn, granted, left []*wish) {
 			return tx, granted, wishes[i:]
 		}
 		with := tx.Clone()
-		if err := m.add(w.ctx, &with, w.id, w.spec); err != nil {
+		if _, err := m.add(w.ctx, &with, w.id, w.spec); err != nil {
 			w.tell(err)
 			continue
 		}
@@ -140,17 +145,25 @@ func (w *wish) alone() bool {
 
 // refuseTakenMAC answers whoever asked for a MAC that a failed commit found taken: trying again can't help them.
 func refuseTakenMAC(wishes []*wish, err error) {
-	mac, taken := network.MACTaken(err)
-	if !taken {
-		return
-	}
 	for _, w := range wishes {
-		for _, n := range w.spec.Networks {
-			if asked, err := network.ParseMAC(n.MAC); err == nil && asked == mac {
-				w.tell(fault.New("instance.Create", fault.Conflict, "", "macaddress %s is in use", mac))
-			}
+		if taken := w.spec.takenMAC(err); taken != nil {
+			w.tell(taken)
 		}
 	}
+}
+
+// takenMAC returns the error for a spec that asks for the MAC that a failed commit found taken, nil for others.
+func (s *Spec) takenMAC(err error) error {
+	mac, taken := network.MACTaken(err)
+	if !taken {
+		return nil
+	}
+	for _, n := range s.Networks {
+		if asked, err := network.ParseMAC(n.MAC); err == nil && asked == mac {
+			return fault.New("instance.Create", fault.Conflict, "", "macaddress %s is in use", mac)
+		}
+	}
+	return nil
 }
 
 // claimCapacity adds to tx that a node's capacity is less by what s needs.

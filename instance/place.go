@@ -29,23 +29,29 @@ func (c capacity) plus(s *Spec, sign int64) capacity {
 // growth is what building an instance is expected to take of the disk at once, in bytes.
 const growth = 1 << 30
 
-// place picks a node for s and adds the claim of its capacity to tx. It fails as scheduler.Pick does.
-func (m *Manager) place(ctx context.Context, tx *view.Txn, s *Spec) (string, []scheduler.Verdict, error) {
+// Decision is where an instance goes, and why nowhere else.
+type Decision struct {
+	Node     string              // "" if no node can take it
+	Verdicts []scheduler.Verdict // on every node, ascending by name
+}
+
+// place picks a node for s and adds the claim of its capacity to tx. It fails as scheduler.Pick does, and then returns the
+// verdicts all the same.
+func (m *Manager) place(ctx context.Context, tx *view.Txn, s *Spec) (d Decision, err error) {
 	affinity, err := metadata.Affinity(s.Metadata)
 	if err != nil {
-		return "", nil, err
+		return d, err
 	}
 	want := scheduler.Want{
 		VCPUs: int64(s.CPUs), MemoryMiB: int64(s.MemoryMiB), DiskGiB: s.diskGiB(),
 		GrowthBytes: growth, PlacedOn: s.PlacedOn, Affinity: affinity,
 	}
 	rng := rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())) //nolint:gosec // spreads, does not protect
-	name, verdicts, err := scheduler.Pick(m.candidates(ctx, tx, s, affinity), want, m.Limits, rng)
-	if err != nil {
-		return "", verdicts, err
+	d.Node, d.Verdicts, err = scheduler.Pick(m.candidates(ctx, tx, s, affinity), want, m.Limits, rng)
+	if err == nil {
+		m.claimCapacity(tx, d.Node, s)
 	}
-	m.claimCapacity(tx, name, s)
-	return name, verdicts, nil
+	return d, err
 }
 
 // placeable fails with fault.NotFound if the only node that an instance may have takes none. It is asked before the networks
@@ -62,12 +68,9 @@ func (m *Manager) placeable(ctx context.Context, name string) error {
 func (m *Manager) candidates(ctx context.Context, tx *view.Txn, s *Spec, affinity map[string]int) []scheduler.Node {
 	var nodes []scheduler.Node
 	for _, n := range m.Nodes.List(ctx) {
-		if n.State == node.Stopped && n.Name != s.PlacedOn {
-			continue // left in order; nobody needs to hear why it was not taken
-		}
 		c, growing := m.promised(tx, n.Name)
 		nodes = append(nodes, scheduler.Node{
-			Name: n.Name, State: string(n.State), Hypervisor: n.IsHypervisor, Unreachable: n.Down,
+			Name: n.Name, State: string(n.State), Hypervisor: n.IsHypervisor, Unreachable: n.Down, Left: n.State == node.Stopped,
 			CPUs: int64(n.CPUs), MaxVCPUs: int64(n.MaxVCPUs), MemoryMiB: int64(n.MemoryMiB),
 			DiskTotalBytes: n.DiskTotal, DiskFreeBytes: n.DiskFree,
 			Committed: scheduler.Committed{

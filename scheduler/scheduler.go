@@ -24,6 +24,7 @@ type Node struct {
 	State       string // as the API shows it; only Healthy takes instances
 	Hypervisor  bool   // the node has the hypervisor role
 	Cordoned    bool   // an operator keeps new instances away
+	Left        bool   // the node was stopped in order: nobody who did not ask for it needs to hear why it was not taken
 	Unreachable string // why the node's hypervisor cannot be used; "" when it can
 
 	CPUs           int64 // threads of the host
@@ -90,7 +91,7 @@ func Pick(nodes []Node, want Want, limits Limits, rng *rand.Rand) (string, []Ver
 	best := leaders(verdicts)
 	switch {
 	case len(best) == 0:
-		return "", verdicts, exhausted(want, verdicts)
+		return "", verdicts, exhausted(want, worthTelling(sorted, verdicts, want.PlacedOn))
 	case rng == nil:
 		return best[0].Node, verdicts, nil
 	}

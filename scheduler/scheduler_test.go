@@ -292,6 +292,21 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 			"no node can take 1 vCPU, 2048 MiB of memory and 20 GiB of disk: node-7 is cordoned",
 		},
 		{
+			"nodes that left in order are not told of",
+			[]scheduler.Node{
+				host("a", func(n *scheduler.Node) { n.State, n.Left = "stopped", true }),
+				host("b", func(n *scheduler.Node) { n.Cordoned = true }),
+			},
+			nil, nil, fault.Exhausted,
+			"no node can take 2 vCPUs, 2048 MiB of memory and 20 GiB of disk: b is cordoned",
+		},
+		{
+			"a cloud that all nodes left",
+			[]scheduler.Node{host("a", func(n *scheduler.Node) { n.State, n.Left = "stopped", true })},
+			nil, nil, fault.Exhausted,
+			"the cloud has no node: start a daemon with the hypervisor role",
+		},
+		{
 			"an unknown node", many, func(w *scheduler.Want) { w.PlacedOn = "node-9" }, nil, fault.NotFound,
 			`Specified node does not exist: no node is named "node-9"; leave placed_on out or name another`,
 		},

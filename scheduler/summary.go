@@ -12,12 +12,19 @@ import (
 // namedRefusals is how many refusals are told one by one; more are told as counts.
 const namedRefusals = 4
 
-// exhausted is the error for an instance that no node has room for.
-func exhausted(w Want, verdicts []Verdict) error {
-	asked := verdicts
-	if w.PlacedOn != "" {
-		asked = slices.DeleteFunc(slices.Clone(verdicts), func(v Verdict) bool { return v.Refused == Placement })
+// worthTelling returns the verdicts that an error names: on the node that was asked for, or on all that have not left.
+func worthTelling(nodes []Node, verdicts []Verdict, placedOn string) []Verdict {
+	var asked []Verdict
+	for i, v := range verdicts {
+		if placedOn == v.Node || placedOn == "" && !nodes[i].Left {
+			asked = append(asked, v)
+		}
 	}
+	return asked
+}
+
+// exhausted is the error for an instance that no node has room for.
+func exhausted(w Want, asked []Verdict) error {
 	if len(asked) == 0 {
 		return fault.New(opPick, fault.Exhausted, "", "the cloud has no node: start a daemon with the hypervisor role")
 	}

@@ -43,6 +43,16 @@ type Verdict struct {
 // Fits reports whether the node can take the instance.
 func (v Verdict) Fits() bool { return v.Refused == "" }
 
+// String is the verdict in words, with numbers: why the node was refused, or what it can still take.
+func (v Verdict) String() string {
+	if !v.Fits() {
+		return v.Reason
+	}
+	r := v.Room
+	return fmt.Sprintf("has %d of %s, %d of %d MiB of memory and %d of %d GiB of disk free",
+		r.VCPUs, quantity(r.VCPULimit, "vCPUs"), r.MemoryMiB, r.MemoryLimit, r.DiskGiB, r.DiskLimit)
+}
+
 // Rank is the order among nodes that fit. The first field in which two nodes differ decides; more is better.
 type Rank struct {
 	Affinity     int64   // sum of the weights of the tags carried by instances there

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"strings"
 
+	"github.com/shakenfist/shakenfist/api"
 	"github.com/shakenfist/shakenfist/fault"
 	"github.com/shakenfist/shakenfist/instance"
 	"github.com/shakenfist/shakenfist/network"
@@ -26,6 +27,7 @@ var createInstanceArgs = []arg{
 	{name: "configdrive", kind: argText, empty: true, doc: "openstack-disk or none; absent: openstack-disk"},
 	{name: "metadata", kind: argAny, empty: true, doc: "object, or its JSON text; tags and affinity have a meaning"},
 	{name: "side_channels", kind: argList, doc: "names of virtio-serial ports; absent: sf-agent, empty: none"},
+	{name: "dry_run", kind: argBool, doc: "only say where it would go, as a DryRun; nothing is made. Absent: false"},
 }
 
 // createInstance turns the request into a spec; what the spec may say is the manager's to judge.
@@ -42,11 +44,27 @@ func (s *server) createInstance(c *call) (any, error) {
 	if err := fillSpec(&spec, c.args); err != nil {
 		return nil, err
 	}
+	if c.args.flag("dry_run", false) {
+		return s.tryInstance(c, spec)
+	}
 	i, err := s.cloud.Instances.Create(c.Context(), spec)
 	if err != nil {
 		return nil, err
 	}
 	return s.instanceFor(c, i), nil
+}
+
+// tryInstance answers with the scheduler's verdicts. They tell a tenant no more than the error of a create without room.
+func (s *server) tryInstance(c *call, spec instance.Spec) (any, error) {
+	d, err := s.cloud.Instances.DryRun(c.Context(), spec)
+	if err != nil {
+		return nil, err
+	}
+	v := api.DryRun{Node: optional(d.Node), Verdicts: make(api.List[api.Verdict], len(d.Verdicts))}
+	for n, of := range d.Verdicts {
+		v.Verdicts[n] = api.Verdict{Node: of.Node, Fits: of.Fits(), Reason: of.String()}
+	}
+	return v, nil
 }
 
 // fillSpec decodes the arguments that are lists and objects.

@@ -47,20 +47,24 @@ func (t *Txn) Clone() Txn {
 
 // Fits reports whether t can be committed at once, with the head.
 func (t *Txn) Fits() bool {
-	return store.Validate(t.Checks, append(slices.Clip(t.Ops), store.Put(head, nil))) == nil
+	return store.Validate(t.Checks, t.withHead()) == nil
+}
+
+// withHead returns the ops as Commit writes them.
+func (t *Txn) withHead() []store.Op {
+	if !t.touchesObjects() {
+		return t.Ops
+	}
+	return append(slices.Clip(t.Ops), store.Put(head, nil))
 }
 
 // Commit commits t and waits until this view holds it. It fails as store.Store.Commit does.
 func (v *View) Commit(ctx context.Context, t Txn) (store.Revision, error) {
-	touches := t.touchesObjects()
-	if touches {
-		t.Ops = append(slices.Clip(t.Ops), store.Put(head, nil))
-	}
-	r, err := v.store.Commit(step.Named(ctx, "commit "+t.Name, t.Ref), t.Checks, t.Ops)
+	r, err := v.store.Commit(step.Named(ctx, "commit "+t.Name, t.Ref), t.Checks, t.withHead())
 	if err != nil {
 		return r, fault.Wrap(t.Name, t.Ref, err)
 	}
-	if !touches {
+	if !t.touchesObjects() {
 		return r, nil // the view never hears of it
 	}
 	bounded, cancel := context.WithTimeout(ctx, Patience)

@@ -30,6 +30,7 @@ var layers = map[string]string{
 	"internal/view":                      "+store internal/step",
 	"internal/lookup":                    "fault",
 	"internal/moves":                     "fault",
+	"internal/machine":                   "fault",
 	"internal/bounded":                   "fault instance/hypervisor network/netdriver",
 	"internal/stepped":                   "+store instance/hypervisor network/netdriver internal/step",
 	"scheduler":                          "fault",
@@ -46,16 +47,16 @@ var layers = map[string]string{
 
 	// 2: managers
 	"event":     "+store",
-	"metadata":  "+internal/view",
-	"namespace": "+internal/view event",
-	"node":      "+internal/view event",
+	"metadata":  "+internal/view event",
+	"namespace": "+metadata",
+	"node":      "+internal/view +metadata event internal/moves internal/reconcile",
 	"network":   "+internal/view +namespace +metadata +node internal/lookup internal/moves internal/reconcile network/netdriver",
-	"blob":      "+internal/view event internal/moves internal/reconcile instance/hypervisor internal/qcow2",
+	"blob":      "+metadata internal/moves internal/reconcile instance/hypervisor internal/qcow2",
 	"artifact":  "+blob +namespace +metadata internal/lookup",
 	"instance":  "+network +artifact +scheduler +configdrive",
 
 	// 3: the root
-	".": "+instance internal/bounded internal/stepped",
+	".": "+instance internal/bounded internal/stepped internal/machine",
 
 	// 4: the two ends of the wire, and what puts simulations together
 	"simulation": "+. store/memstore instance/hypervisor/simhv network/netdriver/simnet",

@@ -27,7 +27,7 @@ func (c *Cloud) assemble(f Config) {
 	f.Hypervisor, f.Network = bounded.Hypervisor(f.Hypervisor), bounded.Network(f.Network)
 	c.view = view.New(f.State, f.Logger)
 	c.Events = event.NewRecorder(f.State, f.Node)
-	c.Metadata = metadata.New(c.view)
+	c.Metadata = metadata.New(c.view, c.Events)
 	c.Namespaces = namespace.New(c.view, c.Events, f.Secret, f.HashCost)
 	c.Nodes = node.New(node.Deps{
 		View: c.view, Events: c.Events, Name: f.Node, Inventory: func(ctx context.Context) node.Inventory { return inventory(ctx, f) },
@@ -57,6 +57,18 @@ func (c *Cloud) assemble(f Config) {
 		},
 		Patience: f.Patience, Deadline: f.Deadline, Linger: f.Linger, Resync: f.Resync, Log: f.Logger,
 	})
+	c.guardMetadata()
+}
+
+// guardMetadata has each manager speak for its objects: what is noted on one goes with it.
+func (c *Cloud) guardMetadata() {
+	c.Metadata.Guard(metadata.Artifact, c.Artifacts.Guard)
+	c.Metadata.Guard(metadata.Blob, c.Blobs.Guard)
+	c.Metadata.Guard(metadata.Instance, c.Instances.Guard)
+	c.Metadata.Guard(metadata.Interface, c.Networks.GuardInterface)
+	c.Metadata.Guard(metadata.Namespace, c.Namespaces.Guard)
+	c.Metadata.Guard(metadata.Network, c.Networks.Guard)
+	c.Metadata.Guard(metadata.Node, c.Nodes.Guard)
 }
 
 // inventory is what this node says of itself.

@@ -79,6 +79,16 @@ func (m *Manager) get(id string) (Artifact, bool) {
 	return a, true
 }
 
+// Guard is the metadata.Guard of artifacts.
+func (m *Manager) Guard(tx *view.Txn, id string) error {
+	row, ok := m.rows.Get(id)
+	if !ok {
+		return errNotFound("artifact.Guard", id)
+	}
+	tx.Check(m.rows.At(row, id))
+	return nil
+}
+
 // Versions returns an artifact's versions, ascending by index. It fails with fault.NotFound if there is no such artifact.
 func (m *Manager) Versions(_ context.Context, id string) ([]Version, error) {
 	if _, ok := m.rows.Get(id); !ok {

@@ -38,7 +38,7 @@ func Example() {
 	namespaces := namespace.New(v, events, []byte("secret"), 0)
 	blobs := blob.New(blob.Deps{View: v, Events: events, Driver: simhv.New(simhv.Options{}), Dir: dir, Node: "node-1"})
 	artifacts := artifact.New(artifact.Deps{
-		View: v, Events: events, Blobs: blobs, Namespaces: namespaces, Metadata: metadata.New(v), Node: "node-1",
+		View: v, Events: events, Blobs: blobs, Namespaces: namespaces, Metadata: metadata.New(v, events), Node: "node-1",
 	})
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	var running sync.WaitGroup

@@ -86,7 +86,7 @@ func (w *world) start(h step.Hook, set ...func(*artifact.Deps, *blob.Deps)) *clo
 	c.namespaces = namespace.New(v, c.events, []byte("secret"), 4)
 	bd := blob.Deps{View: v, Events: c.events, Driver: hv, Dir: w.dir, Node: "node-1", Linger: linger, Resync: resync}
 	ad := artifact.Deps{
-		View: v, Events: c.events, Namespaces: c.namespaces, Metadata: metadata.New(v), Node: "node-1",
+		View: v, Events: c.events, Namespaces: c.namespaces, Metadata: metadata.New(v, c.events), Node: "node-1",
 		Client: w.origin.client(), Linger: linger, Resync: resync,
 	}
 	for _, f := range set {

@@ -52,6 +52,16 @@ func (m *Manager) Get(_ context.Context, id string) (Blob, error) {
 	return m.toBlob(row), nil
 }
 
+// Guard is the metadata.Guard of blobs.
+func (m *Manager) Guard(tx *view.Txn, id string) error {
+	row, ok := m.rows.Get(id)
+	if !ok {
+		return errNotFound("blob.Guard", id)
+	}
+	tx.Check(m.rows.At(row, id))
+	return nil
+}
+
 // List returns the blobs that are not deleted, ascending by ID.
 func (m *Manager) List(_ context.Context) []Blob {
 	blobs := []Blob{}

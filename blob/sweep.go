@@ -13,6 +13,7 @@ import (
 
 	"github.com/shakenfist/shakenfist/fault"
 	"github.com/shakenfist/shakenfist/internal/view"
+	"github.com/shakenfist/shakenfist/metadata"
 	"github.com/shakenfist/shakenfist/store"
 )
 
@@ -146,7 +147,7 @@ func (m *Manager) sweepRecords(ctx context.Context) error {
 		}
 		tx := view.Txn{Name: "forget blob", Ref: row.ID}
 		tx.Check(m.rows.At(row, row.ID))
-		tx.Do(m.rows.Delete(row.ID))
+		tx.Do(m.rows.Delete(row.ID), metadata.Gone(metadata.Blob, row.ID))
 		tx.Do(m.Events.Forget(about(row.ID))...)
 		// Another node may be quicker.
 		if err := m.commit(ctx, tx); err != nil && store.FailedChecks(err) == nil {

@@ -90,6 +90,16 @@ func (m *Manager) Get(_ context.Context, id string) (Instance, error) {
 	return i, nil
 }
 
+// Guard is the metadata.Guard of instances.
+func (m *Manager) Guard(tx *view.Txn, id string) error {
+	row, ok := m.rows.Get(id)
+	if !ok {
+		return errNotFound("instance.Guard", id)
+	}
+	tx.Check(m.rows.At(row, id))
+	return nil
+}
+
 func errNotFound(op, id string) error { return fault.New(op, fault.NotFound, id, "instance not found") }
 
 func (m *Manager) get(id string) (Instance, bool) {

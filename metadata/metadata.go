@@ -7,27 +7,49 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"unicode/utf8"
 
+	"github.com/shakenfist/shakenfist/event"
 	"github.com/shakenfist/shakenfist/fault"
 	"github.com/shakenfist/shakenfist/internal/view"
+	"github.com/shakenfist/shakenfist/store"
 )
 
 // MaxBytes bounds one object's metadata, as JSON.
 const MaxBytes = 64 << 10
 
+// The kinds of object that have metadata.
+const (
+	Artifact  = "artifact"
+	Blob      = "blob"
+	Instance  = "instance"
+	Interface = "interface"
+	Namespace = "namespace"
+	Network   = "network"
+	Node      = "node"
+)
+
+// table is the kind of the records, which begins their keys.
+const table = "metadata"
+
 // Manager keeps the metadata of every object.
 type Manager struct {
-	rows *view.Table[map[string]any]
+	view   *view.View
+	events *event.Recorder
+	rows   *view.Table[Values]
+	guards map[string]Guard // by kind; fixed before anything is noted
 }
 
 // New returns a manager whose table is registered with v.
-func New(v *view.View) *Manager {
-	return &Manager{rows: view.NewTable[map[string]any](v, "metadata")}
+func New(v *view.View, events *event.Recorder) *Manager {
+	return &Manager{view: v, events: events, rows: view.NewTable[Values](v, table), guards: map[string]Guard{}}
 }
+
+func rowID(kind, id string) string { return kind + "/" + id }
 
 // Of returns an object's metadata, never nil. It is shared: read only.
 func (m *Manager) Of(kind, id string) map[string]any {
-	if row, ok := m.rows.Get(kind + "/" + id); ok {
+	if row, ok := m.rows.Get(rowID(kind, id)); ok {
 		return row.Value
 	}
 	return map[string]any{}
@@ -37,7 +59,7 @@ func (m *Manager) Of(kind, id string) map[string]any {
 // not allowed.
 func (m *Manager) Set(tx *view.Txn, kind, id string, values map[string]any) error {
 	if len(values) == 0 {
-		if _, ok := m.rows.Get(kind + "/" + id); ok {
+		if _, ok := m.rows.Get(rowID(kind, id)); ok {
 			m.Forget(tx, kind, id)
 		}
 		return nil
@@ -45,20 +67,42 @@ func (m *Manager) Set(tx *view.Txn, kind, id string, values map[string]any) erro
 	if err := Validate(kind, values); err != nil {
 		return err
 	}
-	tx.Do(m.rows.Put(kind+"/"+id, values))
+	tx.Do(m.rows.Put(rowID(kind, id), values))
 	return nil
 }
 
 // Forget adds to tx that an object's metadata goes.
-func (m *Manager) Forget(tx *view.Txn, kind, id string) { tx.Do(m.rows.Delete(kind + "/" + id)) }
+func (m *Manager) Forget(tx *view.Txn, kind, id string) { tx.Do(Gone(kind, id)) }
+
+// Gone returns the op by which an object's metadata goes, for the commit that removes the object's own record.
+func Gone(kind, id string) store.Op { return store.Delete(view.Prefix + table + "/" + rowID(kind, id)) }
 
 // Validate fails with fault.Invalid, naming the key, if an object of the kind can't have this metadata. Values are judged
 // by their JSON, so a []string will do for tags and a map[string]int for affinity.
 func Validate(kind string, values map[string]any) error {
+	if err := validate(kind, values); err != nil {
+		return err
+	}
+	return fits(values)
+}
+
+// fits fails with fault.Invalid if that is more metadata than an object can have.
+func fits(values map[string]any) error {
+	if b, err := json.Marshal(values); err != nil || len(b) > MaxBytes {
+		return fault.New("metadata.Validate", fault.Invalid, "", "metadata has more than %d bytes of JSON", MaxBytes)
+	}
+	return nil
+}
+
+// validate is Validate but for the size.
+func validate(kind string, values map[string]any) error {
 	const op = "metadata.Validate"
 	for k, v := range values {
 		if k == "" {
 			return fault.New(op, fault.Invalid, "", "no key specified: a metadata key is empty")
+		}
+		if !utf8.ValidString(k) {
+			return fault.New(op, fault.Invalid, "", "metadata key %.80q is not UTF-8", k)
 		}
 		v, err := plain(v)
 		if err != nil {
@@ -67,15 +111,12 @@ func Validate(kind string, values map[string]any) error {
 		if falsy(v) {
 			return fault.New(op, fault.Invalid, "", "no value specified for metadata key %.80q", k)
 		}
-		if _, list := v.([]any); kind == "instance" && k == "tags" && !list {
+		if _, list := v.([]any); kind == Instance && k == "tags" && !list {
 			return fault.New(op, fault.Invalid, "", `value for "tags" key should be a JSON list`)
 		}
 	}
-	if _, err := Affinity(values); kind == "instance" && err != nil {
+	if _, err := Affinity(values); kind == Instance && err != nil {
 		return err
-	}
-	if b, err := json.Marshal(values); err != nil || len(b) > MaxBytes {
-		return fault.New(op, fault.Invalid, "", "metadata has more than %d bytes of JSON", MaxBytes)
 	}
 	return nil
 }

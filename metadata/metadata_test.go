@@ -1,10 +1,7 @@
 package metadata_test
 
 import (
-	"context"
-	"log/slog"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -80,12 +77,8 @@ func TestTagsAndAffinity(t *testing.T) {
 
 func TestMetadataLivesBesideItsObject(t *testing.T) {
 	t.Parallel()
-	v := view.New(memstore.New(), slog.New(slog.DiscardHandler))
-	m := metadata.New(v)
-	ctx, cancel := context.WithCancel(t.Context())
-	var running sync.WaitGroup
-	running.Go(func() { v.Run(ctx) })
-	t.Cleanup(func() { cancel(); running.Wait() })
+	p := open(t, memstore.New())
+	v, m, ctx := p.view, p.Manager, t.Context()
 
 	commit := func(f func(*view.Txn)) {
 		tx := view.Txn{Name: "test"}

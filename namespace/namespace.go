@@ -16,6 +16,7 @@ import (
 	"github.com/shakenfist/shakenfist/event"
 	"github.com/shakenfist/shakenfist/fault"
 	"github.com/shakenfist/shakenfist/internal/view"
+	"github.com/shakenfist/shakenfist/metadata"
 	"github.com/shakenfist/shakenfist/store"
 )
 
@@ -128,6 +129,16 @@ func toNamespace(row view.Row[record]) Namespace {
 	return n
 }
 
+// Guard is the metadata.Guard of namespaces.
+func (m *Manager) Guard(tx *view.Txn, name string) error {
+	row, ok := m.rows.Get(name)
+	if !ok {
+		return errNotFound("namespace.Guard", name)
+	}
+	tx.Check(m.rows.At(row, name))
+	return nil
+}
+
 // List returns the namespaces that trust the caller, ascending by name.
 func (m *Manager) List(_ context.Context, caller string) []Namespace {
 	all := []Namespace{}
@@ -217,7 +228,7 @@ func (m *Manager) Delete(ctx context.Context, name string) error {
 		}
 		tx := view.Txn{Name: "delete namespace", Ref: name}
 		tx.Check(m.rows.At(row, name), store.Empty(ownedPrefix(name)))
-		tx.Do(m.rows.Delete(name))
+		tx.Do(m.rows.Delete(name), metadata.Gone(metadata.Namespace, name))
 		tx.Do(m.events.Forget(about(name))...)
 		_, err = m.view.Commit(ctx, tx)
 		return err

@@ -318,6 +318,7 @@ func (m *Manager) forget(ctx context.Context) error {
 		tx := view.Txn{Name: "forget interface", Ref: r.ID}
 		tx.Check(m.interfaces.At(r, r.ID))
 		tx.Do(m.interfaces.Delete(r.ID))
+		tx.Do(m.events.Forget(event.Object{Kind: "interface", ID: r.ID})...)
 		m.Metadata.Forget(&tx, "interface", r.ID)
 		if _, err := m.view.Commit(ctx, tx); err != nil && !isConflict(err) {
 			return err

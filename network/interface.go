@@ -232,6 +232,16 @@ func (m *Manager) Interface(_ context.Context, id string) (Interface, error) {
 	return toInterface(r), nil
 }
 
+// GuardInterface is the metadata.Guard of interfaces.
+func (m *Manager) GuardInterface(tx *view.Txn, id string) error {
+	r, ok := m.interfaces.Get(id)
+	if !ok {
+		return fault.New("network.GuardInterface", fault.NotFound, id, "interface not found")
+	}
+	tx.Check(m.interfaces.At(r, id))
+	return nil
+}
+
 func toInterface(r view.Row[interfaceRecord]) Interface {
 	v := r.Value
 	return Interface{

@@ -11,6 +11,7 @@ import (
 	"github.com/shakenfist/shakenfist/fault"
 	"github.com/shakenfist/shakenfist/internal/lookup"
 	"github.com/shakenfist/shakenfist/internal/moves"
+	"github.com/shakenfist/shakenfist/internal/view"
 	"github.com/shakenfist/shakenfist/namespace"
 )
 
@@ -87,6 +88,16 @@ func (m *Manager) get(id string) (Network, bool) {
 		n.State = DeleteWait
 	}
 	return n, true
+}
+
+// Guard is the metadata.Guard of networks.
+func (m *Manager) Guard(tx *view.Txn, id string) error {
+	row, ok := m.rows.Get(id)
+	if !ok {
+		return errNotFound("network.Guard", id)
+	}
+	tx.Check(m.rows.At(row, id))
+	return nil
 }
 
 // status returns a network's status; a network nobody looked at yet is Initial.

@@ -40,7 +40,8 @@ func begin(t *testing.T, s *memstore.Store, name string, wires *simnet.Driver, c
 	t.Helper()
 	w := &world{store: s, wires: wires}
 	v := view.New(s, slog.New(slog.DiscardHandler))
-	events, notes := event.NewRecorder(s, name), metadata.New(v)
+	events := event.NewRecorder(s, name)
+	notes := metadata.New(v, events)
 	nodes := node.New(node.Deps{
 		View: v, Events: events, Name: name, Resync: 30 * time.Second,
 		Inventory: func(ctx context.Context) node.Inventory {

@@ -44,6 +44,7 @@ type lab struct {
 	images string // where image.qcow2 is served
 	log    *logbuf.Buffer
 	loops  sync.RWMutex // held for writing while the cloud's loops shall change nothing
+	ledger *ledger      // nil, or what notes each answer
 
 	mu     sync.Mutex
 	tokens map[string]string // guarded by mu; by namespace
@@ -164,7 +165,11 @@ func (l *lab) send(method, path, as string, body any, headers ...string) answer 
 	if err != nil {
 		l.t.Fatal(err)
 	}
-	return answer{res.StatusCode, res.Header, content2}
+	a := answer{res.StatusCode, res.Header, content2}
+	if l.ledger != nil {
+		l.ledger.note(method, path, a)
+	}
+	return a
 }
 
 // token logs in once for each namespace.
@@ -224,6 +229,33 @@ func (l *lab) wantError(a answer, status int, words string) {
 	}
 }
 
+// fields are the arguments of a request.
+type fields = map[string]any
+
+// refuse sends a request that must be answered with an error of this status, whose text contains some words.
+func (l *lab) refuse(status int, words, method, path, as string, body any) {
+	l.t.Helper()
+	a := l.send(method, path, as, body)
+	if got := errorText(a.body); a.status != status || !strings.Contains(got, words) {
+		l.t.Errorf("%s %s as %s with %v: got %d %s, want %d with %q", method, path, as, body, a.status, a.body, status, words)
+	}
+}
+
+// errorText is what an error body says: its text, or the JSON of what else stands there.
+func errorText(body []byte) string {
+	var e struct {
+		Error json.RawMessage `json:"error"`
+	}
+	if json.Unmarshal(body, &e) != nil {
+		return ""
+	}
+	var text string
+	if json.Unmarshal(e.Error, &text) == nil {
+		return text
+	}
+	return string(e.Error)
+}
+
 // What differs from run to run, and how golden files show it.
 var (
 	anyUUID   = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)
@@ -236,17 +268,26 @@ var (
 		{regexp.MustCompile(`"(vxlan_id|vxid)":[0-9]+`), `"$1":4882442`},
 		{regexp.MustCompile(`http://127\.0\.0\.1:[0-9]+`), "http://images.example"},
 		{regexp.MustCompile(regexp.QuoteMeta(shakenfist.Version)), "1.2.3"},
+		{regexp.MustCompile(`eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+`), "eyJ.eyJ.signature"},
+		{regexp.MustCompile(`"pid":[0-9]+`), `"pid":4711`},
+		{regexp.MustCompile(`"(cpu_load_[0-9]+|process_[a-z_]+_[a-z-]+)":[0-9]+\.[0-9]+`), `"$1":0.5`},
 	}
 )
 
 // golden sends and compares the body's bytes with the golden file of that name.
-func (l *lab) golden(name, method, path, as string, body any) answer {
+func (l *lab) golden(name, method, path, as string, body any, headers ...string) answer {
 	l.t.Helper()
-	a := l.send(method, path, as, body)
+	return l.goldenPart(name, method, path, as, body, func(whole []byte) []byte { return whole }, headers...)
+}
+
+// goldenPart is golden for a body of which only a part is the same each time, or worth a look.
+func (l *lab) goldenPart(name, method, path, as string, body any, part func([]byte) []byte, headers ...string) answer {
+	l.t.Helper()
+	a := l.send(method, path, as, body, headers...)
 	if a.status != http.StatusOK {
 		l.t.Fatalf("%s: %d %s", name, a.status, a.body)
 	}
-	got := anyUUID.ReplaceAllFunc(bytes.Clone(a.body), func(id []byte) []byte {
+	got := anyUUID.ReplaceAllFunc(part(bytes.Clone(a.body)), func(id []byte) []byte {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		if l.names[string(id)] == "" {
@@ -269,6 +310,9 @@ func (l *lab) golden(name, method, path, as string, body any) answer {
 	}
 	if !bytes.Equal(got, want) {
 		l.t.Errorf("%s:\ngot  %s\nwant %s", name, got, want)
+	}
+	if l.ledger != nil {
+		l.ledger.compared(name, method, path)
 	}
 	return a
 }

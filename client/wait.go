@@ -58,6 +58,14 @@ func (c *Client) WaitNetworkDeleted(ctx context.Context, uuid string, see func(a
 	})
 }
 
+// WaitArtifact looks at an artifact until it is usable, or failed, or is deleted, in the way of WaitInstance.
+func (c *Client) WaitArtifact(ctx context.Context, ref string, see func(api.Artifact)) (api.Artifact, error) {
+	return wait(ctx, c.s, see, func() (api.Artifact, string, bool, error) {
+		v, err := c.GetArtifact(ctx, ref)
+		return v, v.State, !pending(v.State), err
+	})
+}
+
 // wait calls look until it says that the wait is over. look returns the object, its state and whether it is what was
 // waited for.
 func wait[T any](ctx context.Context, s *session, see func(T), look func() (T, string, bool, error)) (T, error) {

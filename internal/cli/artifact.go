@@ -27,8 +27,8 @@ func (a *app) artifactCache() *cobra.Command {
 		use: "cache URL", short: "Have an image fetched",
 		long: "So that instances need not wait for it. If it was fetched before, it is fetched again only if it changed since. URL " +
 			"may be a shorthand such as debian:12.",
-		example: "sf-client artifact cache https://example.com/images/base.qcow2\nsf-client artifact cache debian:12 --shared",
-		args:    cobra.ExactArgs(1),
+		example: "sf-client artifact cache https://example.com/images/base.qcow2\nsf-client artifact cache debian:12 --shared --wait",
+		args:    cobra.ExactArgs(1), waits: true,
 		flags: func(f *pflag.FlagSet) {
 			choose(f, &r.Shared, true, "shared", "let every namespace use it; for the namespace system only")
 			choose(f, &r.Shared, false, "not-shared", "do not (the default)")
@@ -36,8 +36,11 @@ func (a *app) artifactCache() *cobra.Command {
 		},
 		run: func(ctx context.Context, c *client.Client, args []string) error {
 			r.URL = args[0]
-			_, err := c.In(namespace).CreateArtifact(ctx, r)
-			return a.quiet(err)
+			v, err := c.In(namespace).CreateArtifact(ctx, r)
+			if err != nil {
+				return err
+			}
+			return a.artifactMade(ctx, c, v)
 		},
 	})
 }

@@ -17,11 +17,12 @@ import (
 	"github.com/shakenfist/shakenfist/client"
 )
 
-// Exit codes. A usage error is one that sending the request would not have helped.
+// Exit codes. A usage error is one that sending the request would not have helped. The topic exit-codes explains them.
 const (
 	exitOK          = 0
 	exitFailure     = 1
 	exitUsage       = 2
+	exitTimeout     = 3
 	exitInterrupted = 130
 )
 
@@ -39,6 +40,7 @@ type app struct {
 	chosen    chosen
 	format    format  // what chosen says, once the command runs
 	columns   columns // of the command that runs, if it lists
+	waiting   waiting // of the command that runs, if it waits
 	strategy  string
 	connected *client.Client // made when first needed
 }
@@ -84,12 +86,13 @@ objects with the keys "apiurl", "namespace" and "key".`,
 	root.SetIn(a.in)
 	root.SetOut(a.out)
 	root.SetErr(a.err)
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err.Error()} })
+	root.SetFlagErrorFunc(wrongFlag)
 	a.globalFlags(root)
 	root.AddCommand(
 		a.artifactGroup(), a.blobGroup(), a.instanceGroup(), a.interfaceGroup(), a.namespaceGroup(), a.networkGroup(),
 		a.nodeGroup(), a.versionCommand(),
 	)
+	root.AddCommand(topics()...)
 	return root
 }
 
@@ -104,6 +107,7 @@ func (a *app) globalFlags(root *cobra.Command) {
 	f.StringVar(&a.files.explicit, "config", "", "JSON file with apiurl, namespace and key")
 	f.StringVar(&a.strategy, "async", "", "how long to wait: continue (not at all), pause (a minute, the default), block (an hour)")
 	f.StringVar(&a.strategy, "async-strategy", "", "the same as --async")
+	mustComplete(root, "namespace", a.flagCompletion(namespaceNames))
 	for _, name := range []string{"async", "async-strategy"} {
 		mustComplete(root, name, cobra.FixedCompletions([]string{"continue", "pause", "block"}, cobra.ShellCompDirectiveNoFileComp))
 	}

@@ -22,7 +22,9 @@ func eachCommand(f func(cmd *cobra.Command)) {
 	a := &app{out: &output{w: io.Discard}, err: io.Discard, env: os.LookupEnv, tty: isTerminal}
 	var walk func(cmd *cobra.Command)
 	walk = func(cmd *cobra.Command) {
-		f(cmd)
+		if cmd.Runnable() { // others are topics of help
+			f(cmd)
+		}
 		for _, child := range cmd.Commands() {
 			walk(child)
 		}
@@ -135,7 +137,7 @@ func TestErrorsAreReportedByTheirKind(t *testing.T) {
 func TestProgressReplacesItsLineAndFitsATerminal(t *testing.T) {
 	t.Parallel()
 	var b bytes.Buffer
-	p := &progress{w: &b, what: "Instance web1", start: time.Now()}
+	p := &progress{w: &b, width: 80, what: "Instance web1", start: time.Now()}
 	p.show("creating", "fetched 50%")
 	if got := b.String(); got != "\r\x1b[KInstance web1 is creating, 0s: fetched 50%" {
 		t.Errorf("got %q", got)
@@ -222,7 +224,7 @@ func TestAWaitThatRunsOutOfPatienceIsNoError(t *testing.T) {
 		}
 		return fault.Because("client.Wait", fault.Unavailable, "", context.DeadlineExceeded, "gave up waiting")
 	})
-	if err != nil || stderr.String() != "Instance web1 is not done after 1m0s; it goes on. Use --async block to wait longer.\n" {
+	if err != nil || stderr.String() != "Instance web1 is not done after 1m0s; it goes on. Use --wait to wait longer.\n" {
 		t.Errorf("got %v, %q", err, &stderr)
 	}
 	a.strategy = "continue"

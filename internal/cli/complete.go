@@ -19,10 +19,17 @@ type candidate struct{ word, explanation string }
 // completer asks the server for the objects that an argument may be.
 type completer func(ctx context.Context, c *client.Client) ([]candidate, error)
 
-// completion returns what cobra calls to complete the first argument by f. All others complete to nothing.
-func (a *app) completion(f completer) cobra.CompletionFunc {
+// completion returns what cobra calls to complete the arguments of l. Those without a completer complete to nothing.
+func (a *app) completion(l leaf) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, args []string, start string) ([]cobra.Completion, cobra.ShellCompDirective) {
-		if f == nil || len(args) > 0 {
+		var f completer
+		switch {
+		case len(args) == 0:
+			f = l.complete
+		case len(args) == 1 && l.next != nil:
+			f = l.next(args[0])
+		}
+		if f == nil {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
 		return a.candidates(cmd, f, start)

@@ -133,6 +133,9 @@ func (a *app) connect(s settings) (*client.Client, error) {
 	if err != nil {
 		return nil, err
 	}
+	if a.waiting.asked() {
+		strategy = client.Block // app.within ends it sooner
+	}
 	o := client.Options{
 		BaseURL: s.APIURL, Namespace: s.Namespace, Key: s.Key, Strategy: strategy, UserAgent: "sf-client/" + client.Version(),
 	}

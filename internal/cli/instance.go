@@ -76,7 +76,7 @@ func (a *app) instanceDelete() *cobra.Command {
 		use: "delete INSTANCE", short: "Delete an instance and its disks",
 		long:    "Unless --async is continue, this waits until the instance is gone.",
 		example: "sf-client instance delete web1\nsf-client --async continue instance delete web1",
-		args:    cobra.ExactArgs(1), complete: instanceNames,
+		args:    cobra.ExactArgs(1), complete: instanceNames, waits: true,
 		flags: func(f *pflag.FlagSet) { namespaceFlag(f, &namespace) },
 		run: func(ctx context.Context, c *client.Client, args []string) error {
 			i, err := c.In(namespace).DeleteInstance(ctx, args[0])

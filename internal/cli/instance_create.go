@@ -42,7 +42,7 @@ func (a *app) instanceCreate() *cobra.Command {
 sf-client instance create web2 2 2048 -d 20@debian:12 -d 50 -n net1@10.0.0.9 -i ~/.ssh/id_ed25519.pub -u cloud-init.yaml
 sf-client --async block instance create db1 4 8192 -D size=40,base=debian:12,bus=scsi -N network_uuid=net1,model=e1000
 sf-client instance create web3 1 1024 -d 8@debian:12 -m 'tags=["web"]' -m 'affinity={"web":-1}'`,
-		args: cobra.ExactArgs(3), flags: n.flags,
+		args: cobra.ExactArgs(3), flags: n.flags, waits: true,
 		run: func(ctx context.Context, c *client.Client, args []string) error {
 			r, err := n.request(args)
 			if err != nil {
@@ -55,7 +55,7 @@ sf-client instance create web3 1 1024 -d 8@debian:12 -m 'tags=["web"]' -m 'affin
 			return a.instanceMade(ctx, c, i)
 		},
 	})
-	for name, f := range map[string]completer{"network": networkNames, "floated": networkNames, "placement": nodeNames, "namespace": namespaceNames} {
+	for name, f := range map[string]completer{"network": networkNames, "floated": networkNames, "placement": nodeNames} {
 		mustComplete(cmd, name, a.flagCompletion(f))
 	}
 	return cmd

@@ -28,7 +28,7 @@ func (a *app) instanceShow() *cobra.Command {
 }
 
 func (a *app) instance(i api.Instance) error {
-	value, err := instanceValue(i)
+	value, err := instanceObject(i)
 	if err != nil {
 		return err
 	}
@@ -47,8 +47,8 @@ func (a *app) instance(i api.Instance) error {
 	}})
 }
 
-// instanceValue returns an instance under the keys that scripts know, which are not quite those of the API.
-func instanceValue(i api.Instance) (api.Object, error) {
+// instanceObject returns an instance under the keys that scripts know, which are not quite those of the API.
+func instanceObject(i api.Instance) (api.Object, error) {
 	return pick(struct {
 		api.Instance
 		NetworkInterfaces api.List[api.Interface] `json:"network_interfaces"`

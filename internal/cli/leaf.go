@@ -18,9 +18,11 @@ type leaf struct {
 	long     string // after short; may be empty
 	example  string // one command a line
 	args     cobra.PositionalArgs
-	complete completer // of the first argument; may be nil
+	complete completer                    // of the first argument; may be nil
+	next     func(first string) completer // of the second argument, after the first; may be nil
 	flags    func(f *pflag.FlagSet)
 	columns  []string // of the list that it prints with app.list; nil if it prints none
+	waits    bool     // has --wait and --timeout, and waits with app.wait
 	offline  bool     // run gets no client
 	run      func(ctx context.Context, c *client.Client, args []string) error
 }
@@ -35,11 +37,11 @@ func (a *app) leaf(l leaf) *cobra.Command {
 			}
 			return nil
 		},
-		ValidArgsFunction: a.completion(l.complete),
+		ValidArgsFunction: a.completion(l),
 	}
-	lists := columns{all: l.columns}
+	lists, waits := columns{all: l.columns}, waiting{}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		a.columns = lists
+		a.columns, a.waiting = lists, waits
 		return a.run(cmd.Context(), l, args)
 	}
 	if l.long != "" {
@@ -51,6 +53,12 @@ func (a *app) leaf(l leaf) *cobra.Command {
 	if l.columns != nil {
 		lists.flags(cmd.Flags())
 		mustComplete(cmd, "columns", lists.complete)
+	}
+	if l.waits {
+		waits.flags(cmd.Flags())
+	}
+	if cmd.Flags().Lookup("namespace") != nil {
+		mustComplete(cmd, "namespace", a.flagCompletion(namespaceNames))
 	}
 	return cmd
 }
@@ -71,7 +79,7 @@ func (a *app) run(ctx context.Context, l leaf, args []string) error {
 	if err != nil {
 		return err
 	}
-	return l.run(ctx, c, args)
+	return a.within(ctx, func(ctx context.Context) error { return l.run(ctx, c, args) })
 }
 
 // mustComplete says how the value of a flag is completed, which must be there.

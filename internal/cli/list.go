@@ -92,14 +92,7 @@ func (a *app) box(header []string, rows [][]string) error {
 	t.SetStyle(table.StyleDefault)
 	t.Style().Format.Header = text.FormatDefault
 	t.Style().Options.SeparateRows = false
-	var columns []table.ColumnConfig
-	for n, name := range header {
-		columns = append(columns, table.ColumnConfig{
-			Number: n + 1, Align: text.AlignCenter, AlignHeader: text.AlignCenter,
-			Transformer: func(v any) string { return a.colour(name, fmt.Sprint(v)) },
-		})
-	}
-	t.SetColumnConfigs(columns)
+	t.SetColumnConfigs(a.boxColumns(header, rows))
 	if header != nil {
 		t.AppendHeader(cells(header))
 	}
@@ -111,6 +104,26 @@ func (a *app) box(header []string, rows [][]string) error {
 	}
 	_, err := fmt.Fprintln(a.out, t.Render())
 	return err
+}
+
+// boxColumns returns how the columns of a box look: centred, coloured, and on a terminal so narrow that the box fits.
+func (a *app) boxColumns(header []string, rows [][]string) []table.ColumnConfig {
+	var widths []int
+	if a.tty(a.out.w) {
+		widths = fit(header, rows, a.width(a.out.w))
+	}
+	var configs []table.ColumnConfig
+	for n, name := range header {
+		c := table.ColumnConfig{
+			Number: n + 1, Align: text.AlignCenter, AlignHeader: text.AlignCenter,
+			Transformer: func(v any) string { return a.colour(name, fmt.Sprint(v)) },
+		}
+		if widths != nil {
+			c.WidthMax, c.WidthMaxEnforcer = widths[n], text.WrapSoft
+		}
+		configs = append(configs, c)
+	}
+	return configs
 }
 
 func cells(values []string) table.Row {

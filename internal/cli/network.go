@@ -81,7 +81,7 @@ func (a *app) networkCreate() *cobra.Command {
 		use: "create NAME NETBLOCK", short: "Create a network",
 		long:    "NETBLOCK is an IPv4 range such as 10.0.0.0/24. It may also come before NAME.",
 		example: "sf-client network create net1 10.0.0.0/24\nsf-client network create isolated 192.168.7.0/24 --no-nat --no-dhcp",
-		args:    cobra.ExactArgs(2),
+		args:    cobra.ExactArgs(2), waits: true,
 		flags: func(f *pflag.FlagSet) {
 			choose(f, &dhcp, true, "dhcp", "give instances their addresses by DHCP (the default)")
 			choose(f, &dhcp, false, "no-dhcp", "do not")
@@ -124,7 +124,8 @@ func (a *app) networkDelete() *cobra.Command {
 	return a.leaf(leaf{
 		use: "delete NETWORK", short: "Delete a network",
 		long:    "While instances still have interfaces on it, it stays in state delete-wait; it goes away with the last of them.",
-		example: "sf-client network delete net1", args: cobra.ExactArgs(1), complete: networkNames,
+		example: "sf-client network delete net1\nsf-client network delete net1 --wait", args: cobra.ExactArgs(1), complete: networkNames,
+		waits: true,
 		flags: func(f *pflag.FlagSet) { namespaceFlag(f, &namespace) },
 		run: func(ctx context.Context, c *client.Client, args []string) error {
 			n, err := c.In(namespace).DeleteNetwork(ctx, args[0])
@@ -134,7 +135,7 @@ func (a *app) networkDelete() *cobra.Command {
 			if n.UUID == "" { // it was deleted already
 				return a.done(nil, args[0])
 			}
-			return a.done(n, n.UUID)
+			return a.networkGone(ctx, c, n)
 		},
 	})
 }

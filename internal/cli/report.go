@@ -34,6 +34,7 @@ func failed(format string, args ...any) error { return failure{fmt.Sprintf(forma
 func (a *app) report(ctx context.Context, cmd *cobra.Command, err error) int {
 	var usage usageError
 	var own failure
+	var late timeoutError
 	var known *fault.Error
 	switch {
 	case err == nil:
@@ -44,6 +45,9 @@ func (a *app) report(ctx context.Context, cmd *cobra.Command, err error) int {
 	case errors.As(err, &usage):
 		a.tellf("Usage error: %s\nTry: %s --help\n", harmless(usage.text), cmd.CommandPath())
 		return exitUsage
+	case errors.As(err, &late):
+		a.tellf("%s\n", harmless(late.Error()))
+		return exitTimeout
 	case errors.As(err, &own):
 		a.tellf("%s\n", harmless(own.text))
 	case errors.As(err, &known):

@@ -3,6 +3,7 @@ package cli
 import (
 	"io"
 	"os"
+	"strconv"
 	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/text"
@@ -20,6 +21,18 @@ func isTerminal(w io.Writer) bool {
 	}
 	null, err := os.Stat(os.DevNull)
 	return err != nil || !os.SameFile(info, null)
+}
+
+// width returns how many characters fit beside each other where w goes, 0 if that is not known: what the environment says,
+// or else the terminal.
+func (a *app) width(w io.Writer) int {
+	if n, err := strconv.Atoi(a.getenv("COLUMNS")); err == nil && n > 0 {
+		return n
+	}
+	if f, ok := w.(*os.File); ok {
+		return terminalWidth(f)
+	}
+	return 0
 }
 
 // colour returns a value in the colour that it has under a label. Only states have one, and only on a terminal whose

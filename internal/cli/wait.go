@@ -4,154 +4,116 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"strings"
+	"strconv"
 	"time"
 
-	"github.com/shakenfist/shakenfist/api"
+	"github.com/spf13/pflag"
+
 	"github.com/shakenfist/shakenfist/client"
 )
 
-// progress is a line on a terminal that says how long something has been going on.
-type progress struct {
-	w     io.Writer // nil shows nothing
-	what  string
-	start time.Time
+// waiting is what the flags --wait and --timeout say.
+type waiting struct {
+	wait    bool
+	timeout patience // 0: not given
 }
 
-func (a *app) progress(what string) *progress {
-	p := &progress{what: what, start: time.Now()}
-	if a.tty(a.err) {
-		p.w = a.err
-	}
-	return p
+// flags adds the flags of commands that may wait until something is done.
+func (w *waiting) flags(f *pflag.FlagSet) {
+	f.BoolVar(&w.wait, "wait", false, "wait until it is done, whatever --async says, for an hour at most")
+	f.Var(&w.timeout, "timeout", "wait at most this long, as in 90 or 1m30s; means --wait, and exit code 3 if it takes longer")
 }
 
-// show replaces the line.
-func (p *progress) show(state, note string) {
-	if p.w == nil {
-		return
+// asked reports whether the user said that the program shall wait: then it is an error if the time runs out.
+func (w waiting) asked() bool { return w.wait || w.timeout > 0 }
+
+// limit returns how long to wait if that was asked for.
+func (w waiting) limit() time.Duration {
+	if w.timeout > 0 {
+		return time.Duration(w.timeout)
 	}
-	line := fmt.Sprintf("%s is %s, %v", p.what, state, time.Since(p.start).Round(time.Second))
-	if note != "" {
-		line += ": " + note
-	}
-	const width = 79 // of the narrowest terminal in use: a line that wraps can't be replaced
-	line = strings.ReplaceAll(harmless(line), "\n", " ")
-	if runes := []rune(line); len(runes) > width {
-		line = string(runes[:width-1]) + "…"
-	}
-	p.replace(line)
+	return client.Block.Patience()
 }
 
-// clear removes the line.
-func (p *progress) clear() {
-	if p.w != nil {
-		p.replace("")
+// patience is a flag's value that is a time to wait: in Go's form, or in seconds.
+type patience time.Duration
+
+// String returns the time, nothing for none.
+func (p *patience) String() string {
+	if *p == 0 {
+		return ""
 	}
+	return time.Duration(*p).String()
 }
 
-func (p *progress) replace(line string) {
-	_, _ = fmt.Fprintf(p.w, "\r\x1b[K%s", line) // if a terminal goes away nobody is watching
+// Set reads a time.
+func (p *patience) Set(text string) error {
+	d, err := time.ParseDuration(text)
+	if seconds, numeric := strconv.ParseFloat(text, 64); numeric == nil {
+		d, err = time.Duration(seconds*float64(time.Second)), nil
+	}
+	if err != nil || d <= 0 {
+		return errors.New("want seconds, as in 90, or a duration, as in 1m30s")
+	}
+	*p = patience(d)
+	return nil
 }
 
-// wait calls f with a context that lasts as long as the strategy's patience. Running out of patience is no error: what
-// was asked for goes on, which stderr is told.
-func (a *app) wait(ctx context.Context, what string, f func(ctx context.Context, p *progress) error) error {
-	strategy, err := a.patience()
-	if err != nil || strategy == client.Continue {
-		return err
+// Type is what the help calls the value.
+func (p *patience) Type() string { return "time" }
+
+// timeoutError is a wait that took longer than the user was willing to.
+type timeoutError struct {
+	what  string // that is waited for
+	limit time.Duration
+}
+
+func (e timeoutError) Error() string {
+	return fmt.Sprintf("%s is not done after %v; it goes on", e.what, e.limit)
+}
+
+// within calls f with a context that ends when the flags say that the user's patience does.
+func (a *app) within(ctx context.Context, f func(ctx context.Context) error) error {
+	if !a.waiting.asked() {
+		return f(ctx)
 	}
-	limited, cancel := context.WithTimeout(ctx, strategy.Patience())
+	limited, cancel := context.WithTimeout(ctx, a.waiting.limit())
 	defer cancel()
-	p := a.progress(what)
-	err = f(limited, p)
-	p.clear()
-	if err != nil && ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
-		a.tellf("%s is not done after %v; it goes on. Use --async block to wait longer.\n", what, strategy.Patience())
-		return nil
+	err := f(limited)
+	if err != nil && ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) && limited.Err() != nil {
+		if _, named := errors.AsType[timeoutError](err); !named {
+			return timeoutError{"What was asked for", a.waiting.limit()}
+		}
 	}
 	return err
 }
 
-// instanceMade waits until an instance is made, and prints it.
-func (a *app) instanceMade(ctx context.Context, c *client.Client, i api.Instance) error {
-	err := a.wait(ctx, "Instance "+i.Name, func(ctx context.Context, p *progress) error {
-		last, err := c.WaitInstance(ctx, i.UUID, func(i api.Instance) { p.show(i.State, a.latest(ctx, c, p, i)) })
-		if last.UUID != "" {
-			i = last
-		}
-		return err
-	})
+// wait calls f, which waits until what is done. It ends when the user's patience does: that is an error if the flags say
+// how long to wait. If the async strategy says it, it is none: what was asked for goes on, which stderr is told.
+func (a *app) wait(ctx context.Context, what string, f func(ctx context.Context, p *progress) error) error {
+	strategy, err := a.patience()
 	if err != nil {
 		return err
 	}
-	if err := a.instance(i); err != nil {
-		return err
-	}
-	switch i.State {
-	case api.StateError:
-		return failed("Instance %s failed: %s", i.Name, reason(i.ErrorMessage))
-	case api.StateDeleted:
-		return failed("Instance %s was deleted while it was being made", i.Name)
-	}
-	return nil
-}
-
-func reason(message *string) string {
-	if message == nil || *message == "" {
-		return "the server does not say why; see its events"
-	}
-	return *message
-}
-
-// latest returns the text of an instance's newest event, if there is somebody to show it to: while an image is being
-// fetched it says how much of it is there.
-func (a *app) latest(ctx context.Context, c *client.Client, p *progress, i api.Instance) string {
-	if p.w == nil {
-		return ""
-	}
-	l, err := c.InstanceEvents(ctx, i.UUID, api.EventQuery{Limit: 1})
-	if err != nil || len(l) == 0 {
-		return "" // what was waited for is not affected
-	}
-	return l[0].Message
-}
-
-// instanceGone waits until an instance is deleted, and prints it as JSON if that is the format.
-func (a *app) instanceGone(ctx context.Context, c *client.Client, i api.Instance) error {
-	err := a.wait(ctx, "Instance "+i.Name, func(ctx context.Context, p *progress) error {
-		last, err := c.WaitInstanceDeleted(ctx, i.UUID, func(i api.Instance) { p.show(i.State, "") })
-		if last.Name != "" {
-			i = last
-		} else if err == nil {
-			i.State = last.State
+	p := a.progress(what)
+	if a.waiting.asked() {
+		err := f(ctx, p)
+		p.clear()
+		if err != nil && errors.Is(context.Cause(ctx), context.DeadlineExceeded) {
+			return timeoutError{what, a.waiting.limit()}
 		}
 		return err
-	})
-	if err != nil {
-		return err
 	}
-	return a.done(i, i.UUID)
-}
-
-// networkMade waits until a network is made, and prints it.
-func (a *app) networkMade(ctx context.Context, c *client.Client, n api.Network) error {
-	err := a.wait(ctx, "Network "+n.Name, func(ctx context.Context, p *progress) error {
-		last, err := c.WaitNetwork(ctx, n.UUID, func(n api.Network) { p.show(n.State, "") })
-		if last.UUID != "" {
-			n = last
-		}
-		return err
-	})
-	if err != nil {
-		return err
+	if strategy == client.Continue {
+		return nil
 	}
-	if err := a.network(n); err != nil {
-		return err
+	limited, cancel := context.WithTimeout(ctx, strategy.Patience())
+	defer cancel()
+	err = f(limited, p)
+	p.clear()
+	if err != nil && ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
+		a.tellf("%s is not done after %v; it goes on. Use --wait to wait longer.\n", what, strategy.Patience())
+		return nil
 	}
-	if n.State == api.StateError {
-		return failed("Network %s failed; sf-client network events %s says why", n.Name, n.UUID)
-	}
-	return nil
+	return err
 }

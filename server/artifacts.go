@@ -12,17 +12,38 @@ import (
 // artifactRoutes are the routes of artifacts.
 func (s *server) artifactRoutes() []route {
 	return []route{
-		{method: http.MethodGet, pattern: api.PathArtifacts, who: anybody, handle: s.listArtifacts, args: nodeArgs},
-		{method: http.MethodPost, pattern: api.PathArtifacts, who: anybody, handle: s.cacheArtifact, args: []arg{
-			{name: "url", kind: argText, must: true, doc: "of the image, http or https, or a shorthand such as debian:12"},
-			{name: "shared", kind: argBool, doc: "for every namespace; only system can say so; absent: false"},
-			{name: "namespace", kind: argText, empty: true, doc: "whose it shall be; absent: the caller's"},
-		}},
-		{method: http.MethodGet, pattern: api.PathArtifact, who: trusted, handle: s.onArtifact(s.showArtifact)},
-		{method: http.MethodDelete, pattern: api.PathArtifact, who: trusted, handle: s.onOwnedArtifact(s.deleteArtifact)},
-		{method: http.MethodGet, pattern: api.PathArtifactEvents, who: trusted, handle: s.onArtifact(s.artifactEvents), args: eventArgs},
-		{method: http.MethodGet, pattern: api.PathArtifactVersions, who: trusted, handle: s.onArtifact(s.artifactVersions)},
+		{
+			method: http.MethodGet, pattern: api.PathArtifacts, who: anybody, handle: s.listArtifacts, args: nodeArgs,
+			summary: "list artifacts that the caller may use", out: api.List[api.Artifact]{},
+		},
+		{
+			method: http.MethodPost, pattern: api.PathArtifacts, who: anybody, handle: s.cacheArtifact, args: cacheArtifactArgs,
+			summary: "fetch an image, or look for a newer version of it", out: api.Artifact{},
+			errs: []int{http.StatusForbidden, http.StatusNotFound, http.StatusConflict},
+		},
+		{
+			method: http.MethodGet, pattern: api.PathArtifact, who: trusted, handle: s.onArtifact(s.showArtifact),
+			summary: "show an artifact", out: api.Artifact{},
+		},
+		{
+			method: http.MethodDelete, pattern: api.PathArtifact, who: trusted, handle: s.onOwnedArtifact(s.deleteArtifact),
+			summary: "delete an artifact", out: either{api.Artifact{}, nil}, errs: []int{http.StatusConflict},
+		},
+		{
+			method: http.MethodGet, pattern: api.PathArtifactEvents, who: trusted, handle: s.onArtifact(s.artifactEvents), args: eventArgs,
+			summary: "list what happened to an artifact", out: api.List[api.Event]{},
+		},
+		{
+			method: http.MethodGet, pattern: api.PathArtifactVersions, who: trusted, handle: s.onArtifact(s.artifactVersions),
+			summary: "list the blobs of an artifact, oldest first", out: api.List[api.IndexedBlob]{},
+		},
 	}
+}
+
+var cacheArtifactArgs = []arg{
+	{name: "url", kind: argText, must: true, doc: "of the image, http or https, or a shorthand such as debian:12", example: "debian:12"},
+	{name: "shared", kind: argBool, doc: "for every namespace; only system can say so; absent: false"},
+	{name: "namespace", kind: argText, empty: true, doc: "whose it shall be; absent: the caller's"},
 }
 
 // onArtifact finds the artifact in the path, by UUID or name, if it is shared or its namespace trusts the caller.

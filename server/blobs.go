@@ -1,18 +1,30 @@
 package server
 
 import (
+	"io"
 	"net/http"
 	"slices"
 
 	"github.com/shakenfist/shakenfist/api"
 	"github.com/shakenfist/shakenfist/blob"
+	"github.com/shakenfist/shakenfist/fault"
 )
 
 // blobRoutes are the routes of blobs.
 func (s *server) blobRoutes() []route {
 	return []route{
-		{method: http.MethodGet, pattern: api.PathBlobs, who: admin, handle: s.listBlobs, args: nodeArgs},
-		{method: http.MethodGet, pattern: api.PathBlob, who: anybody, handle: s.showBlob},
+		{
+			method: http.MethodGet, pattern: api.PathBlobs, who: admin, handle: s.listBlobs, args: nodeArgs,
+			summary: "list blobs", out: api.List[api.Blob]{},
+		},
+		{
+			method: http.MethodGet, pattern: api.PathBlob, who: anybody, handle: s.showBlob,
+			summary: "show a blob", out: api.Blob{},
+		},
+		{
+			method: http.MethodGet, pattern: api.PathBlobData, who: anybody, handle: s.blobData, args: blobDataArgs,
+			summary: "read the content of a blob", out: media("application/octet-stream"),
+		},
 	}
 }
 
@@ -34,6 +46,39 @@ func (s *server) showBlob(c *call) (any, error) {
 		return nil, err
 	}
 	return s.blobWithInstances(c, b), nil
+}
+
+var blobDataArgs = []arg{
+	{name: "offset", kind: argInt, doc: "bytes to leave out at the beginning; absent: 0"},
+	{name: "limit", kind: argInt, doc: "most bytes to read; absent or 0: to the end"},
+}
+
+// blobData answers with a part of the content. One that lies beyond the end is empty.
+func (s *server) blobData(c *call) (any, error) {
+	offset, limit := int64(c.args.integer("offset", 0)), int64(c.args.integer("limit", 0))
+	switch {
+	case offset < 0:
+		return nil, invalid("offset is %d; use a number of bytes from the beginning, 0 or more", offset)
+	case limit < 0:
+		return nil, invalid("limit is %d; use a number of bytes, or 0 for all that there are", limit)
+	}
+	f, err := s.cloud.Blobs.Open(c.Context(), c.PathValue("uuid"))
+	if err != nil {
+		return nil, err
+	}
+	size, err := f.Seek(0, io.SeekEnd)
+	if offset = min(offset, size); err == nil {
+		_, err = f.Seek(offset, io.SeekStart)
+	}
+	if err != nil {
+		_ = f.Close()
+		return nil, fault.Wrap("server.blobData", c.PathValue("uuid"), err)
+	}
+	rest := size - offset
+	if limit > 0 {
+		rest = min(rest, limit)
+	}
+	return stream{contentType: "application/octet-stream", size: rest, body: f}, nil
 }
 
 func (s *server) blobWithInstances(c *call, b blob.Blob) api.Blob {

@@ -11,22 +11,25 @@ import (
 )
 
 var createInstanceArgs = []arg{
-	{name: "name", kind: argText, must: true, doc: "one DNS label"},
-	{name: "cpus", kind: argInt, must: true, doc: "at least 1"},
-	{name: "memory", kind: argInt, must: true, doc: "MiB, at least 1"},
-	{name: "disk", kind: argList, must: true, missing: "instance must specify at least one disk", doc: "disk specs; the first is the root disk"},
-	{name: "network", kind: argList, doc: "network specs, in the order of the interfaces; absent: none"},
+	{name: "name", kind: argText, must: true, doc: "one DNS label", example: "web1"},
+	{name: "cpus", kind: argInt, must: true, doc: "at least 1", example: 1},
+	{name: "memory", kind: argInt, must: true, doc: "MiB, at least 1", example: 1024},
+	{
+		name: "disk", kind: argList, must: true, missing: "instance must specify at least one disk", of: diskArgs,
+		doc: "the first is the root disk", example: []any{map[string]any{"size": 8, "base": "debian:12"}},
+	},
+	{name: "network", kind: argList, of: networkArgs, doc: "in the order of the interfaces; absent: none"},
 	{name: "ssh_key", kind: argText, empty: true, doc: "public key, for the config drive"},
 	{name: "user_data", kind: argText, empty: true, doc: "base64, for the config drive"},
 	{name: "placed_on", kind: argText, empty: true, doc: "name of the only node to consider"},
 	{name: "namespace", kind: argText, empty: true, doc: "absent: the caller's"},
-	{name: "video", kind: argObject, doc: "video spec; absent: cirrus, 16384 KiB, spice"},
+	{name: "video", kind: argObject, of: videoArgs, doc: "absent: cirrus, 16384 KiB, spice"},
 	{name: "uefi", kind: argBool, doc: "absent: false, which is BIOS"},
 	{name: "secure_boot", kind: argBool, doc: "needs uefi; absent: false"},
 	{name: "nvram_template", kind: argText, empty: true, doc: "not supported yet"},
 	{name: "configdrive", kind: argText, empty: true, doc: "openstack-disk or none; absent: openstack-disk"},
 	{name: "metadata", kind: argAny, empty: true, doc: "object, or its JSON text; tags and affinity have a meaning"},
-	{name: "side_channels", kind: argList, doc: "names of virtio-serial ports; absent: sf-agent, empty: none"},
+	{name: "side_channels", kind: argList, texts: true, doc: "names of virtio-serial ports; absent: sf-agent, empty: none"},
 	{name: "dry_run", kind: argBool, doc: "only say where it would go, as a DryRun; nothing is made. Absent: false"},
 }
 

@@ -12,19 +12,47 @@ import (
 // instanceRoutes are the routes of instances.
 func (s *server) instanceRoutes() []route {
 	return []route{
-		{method: http.MethodGet, pattern: api.PathInstances, who: anybody, handle: s.listInstances, args: listArgs},
-		{method: http.MethodPost, pattern: api.PathInstances, who: anybody, handle: s.createInstance, args: createInstanceArgs},
-		{method: http.MethodGet, pattern: api.PathInstance, who: owner, handle: s.onInstance(s.showInstance), args: namespaceArgs},
-		{method: http.MethodDelete, pattern: api.PathInstance, who: owner, handle: s.onInstance(s.deleteInstance), args: namespaceArgs},
-		{method: http.MethodGet, pattern: api.PathInstanceEvents, who: owner, handle: s.onInstance(s.instanceEvents), args: eventArgs},
-		{method: http.MethodGet, pattern: api.PathInstanceInterfaces, who: owner, handle: s.onInstance(s.instanceInterfaces)},
-		{method: http.MethodGet, pattern: api.PathInstanceConsole, who: owner, handle: s.onInstance(s.instanceConsole), args: []arg{
-			{name: "length", kind: argInt, doc: "bytes from the end; absent or 0: 10240, -1: all"},
-		}},
-		{method: http.MethodPost, pattern: api.PathInstancePowerOn, who: owner, handle: s.onInstance(s.powerOn)},
-		{method: http.MethodPost, pattern: api.PathInstancePowerOff, who: owner, handle: s.onInstance(s.powerOff)},
+		{
+			method: http.MethodGet, pattern: api.PathInstances, who: anybody, handle: s.listInstances, args: listArgs,
+			summary: "list instances", out: api.List[api.Instance]{},
+		},
+		{
+			method: http.MethodPost, pattern: api.PathInstances, who: anybody, handle: s.createInstance, args: createInstanceArgs,
+			summary: "create an instance, or say where it would go", out: either{api.Instance{}, api.DryRun{}},
+			errs: []int{http.StatusNotFound, http.StatusNotAcceptable, http.StatusConflict, http.StatusInsufficientStorage},
+		},
+		{
+			method: http.MethodGet, pattern: api.PathInstance, who: owner, handle: s.onInstance(s.showInstance), args: namespaceArgs,
+			summary: "show an instance", out: api.Instance{},
+		},
+		{
+			method: http.MethodDelete, pattern: api.PathInstance, who: owner, handle: s.onInstance(s.deleteInstance), args: namespaceArgs,
+			summary: "delete an instance", out: api.Instance{}, errs: []int{http.StatusConflict},
+		},
+		{
+			method: http.MethodGet, pattern: api.PathInstanceEvents, who: owner, handle: s.onInstance(s.instanceEvents), args: eventArgs,
+			summary: "list what happened to an instance", out: api.List[api.Event]{},
+		},
+		{
+			method: http.MethodGet, pattern: api.PathInstanceInterfaces, who: owner, handle: s.onInstance(s.instanceInterfaces),
+			summary: "list the interfaces of an instance, in order", out: api.List[api.Interface]{},
+		},
+		{
+			method: http.MethodGet, pattern: api.PathInstanceConsole, who: owner, handle: s.onInstance(s.instanceConsole), args: consoleArgs,
+			summary: "read what the guest wrote to its serial console", out: media("application/octet-stream"),
+		},
+		{
+			method: http.MethodPost, pattern: api.PathInstancePowerOn, who: owner, handle: s.onInstance(s.powerOn),
+			summary: "power an instance on", errs: []int{http.StatusNotAcceptable, http.StatusConflict},
+		},
+		{
+			method: http.MethodPost, pattern: api.PathInstancePowerOff, who: owner, handle: s.onInstance(s.powerOff),
+			summary: "power an instance off at once", errs: []int{http.StatusNotAcceptable, http.StatusConflict},
+		},
 	}
 }
+
+var consoleArgs = []arg{{name: "length", kind: argInt, doc: "bytes from the end; absent or 0: 10240, -1: all"}}
 
 // onInstance finds the instance in the path, by UUID or name, if the caller owns it.
 func (s *server) onInstance(f func(*call, instance.Instance) (any, error)) handler {

@@ -10,7 +10,10 @@ import (
 // interfaceRoutes are the routes of interfaces.
 func (s *server) interfaceRoutes() []route {
 	return []route{
-		{method: http.MethodGet, pattern: api.PathInterface, who: owner, handle: s.showInterface},
+		{
+			method: http.MethodGet, pattern: api.PathInterface, who: owner, handle: s.showInterface,
+			summary: "show an interface", out: api.Interface{},
+		},
 	}
 }
 

@@ -11,13 +11,34 @@ import (
 // networkRoutes are the routes of networks.
 func (s *server) networkRoutes() []route {
 	return []route{
-		{method: http.MethodGet, pattern: api.PathNetworks, who: anybody, handle: s.listNetworks, args: listArgs},
-		{method: http.MethodPost, pattern: api.PathNetworks, who: anybody, handle: s.createNetwork, args: createNetworkArgs},
-		{method: http.MethodGet, pattern: api.PathNetwork, who: owner, handle: s.onNetwork(s.showNetwork), args: namespaceArgs},
-		{method: http.MethodDelete, pattern: api.PathNetwork, who: owner, handle: s.onNetwork(s.deleteNetwork), args: namespaceArgs},
-		{method: http.MethodGet, pattern: api.PathNetworkEvents, who: owner, handle: s.onNetwork(s.networkEvents), args: eventArgs},
-		{method: http.MethodGet, pattern: api.PathNetworkInterfaces, who: owner, handle: s.onNetwork(s.networkInterfaces)},
-		{method: http.MethodGet, pattern: api.PathNetworkAddresses, who: owner, handle: s.onNetwork(s.networkAddresses)},
+		{
+			method: http.MethodGet, pattern: api.PathNetworks, who: anybody, handle: s.listNetworks, args: listArgs,
+			summary: "list networks", out: api.List[api.Network]{},
+		},
+		{
+			method: http.MethodPost, pattern: api.PathNetworks, who: anybody, handle: s.createNetwork, args: createNetworkArgs,
+			summary: "create a network", out: api.Network{}, errs: []int{http.StatusNotFound, http.StatusConflict, http.StatusInsufficientStorage},
+		},
+		{
+			method: http.MethodGet, pattern: api.PathNetwork, who: owner, handle: s.onNetwork(s.showNetwork), args: namespaceArgs,
+			summary: "show a network", out: api.Network{},
+		},
+		{
+			method: http.MethodDelete, pattern: api.PathNetwork, who: owner, handle: s.onNetwork(s.deleteNetwork), args: namespaceArgs,
+			summary: "delete a network, once nothing is on it", out: either{api.Network{}, nil}, errs: []int{http.StatusForbidden, http.StatusConflict},
+		},
+		{
+			method: http.MethodGet, pattern: api.PathNetworkEvents, who: owner, handle: s.onNetwork(s.networkEvents), args: eventArgs,
+			summary: "list what happened to a network", out: api.List[api.Event]{},
+		},
+		{
+			method: http.MethodGet, pattern: api.PathNetworkInterfaces, who: owner, handle: s.onNetwork(s.networkInterfaces),
+			summary: "list the interfaces on a network", out: api.List[api.Interface]{},
+		},
+		{
+			method: http.MethodGet, pattern: api.PathNetworkAddresses, who: owner, handle: s.onNetwork(s.networkAddresses),
+			summary: "list the addresses of a network that are not free", out: api.List[api.Reservation]{},
+		},
 	}
 }
 
@@ -48,8 +69,8 @@ func (s *server) listNetworks(c *call) (any, error) {
 }
 
 var createNetworkArgs = []arg{
-	{name: "netblock", kind: argText, must: true, doc: "IPv4 CIDR, /29 or larger, without host bits"},
-	{name: "name", kind: argText, empty: true, doc: "need not be unique"},
+	{name: "netblock", kind: argText, must: true, doc: "IPv4 CIDR, /29 or larger, without host bits", example: "10.0.0.0/24"},
+	{name: "name", kind: argText, empty: true, doc: "need not be unique", example: "lan"},
 	{name: "provide_dhcp", kind: argBool, doc: "absent: true"},
 	{name: "provide_nat", kind: argBool, doc: "absent: true"},
 	{name: "provide_dns", kind: argBool, doc: "absent: false"},

@@ -3,7 +3,6 @@ package server
 import (
 	"bytes"
 	"encoding/json"
-	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -12,17 +11,11 @@ import (
 	"github.com/shakenfist/shakenfist/fault"
 )
 
-// raw is an answer that is not JSON.
+// raw is an answer whose bytes are known.
 type raw struct {
 	contentType string
 	body        []byte
-}
-
-// stream is an answer that is not JSON and may be too long to be held in memory.
-type stream struct {
-	contentType string
-	size        int64 // bytes
-	body        io.ReadCloser
+	header      map[string]string // more headers; with an ETag the client is told if it has the body already
 }
 
 // moved is an answer that sends a browser elsewhere.
@@ -64,9 +57,16 @@ func write(w http.ResponseWriter, r *http.Request, status int, body any) {
 	var content []byte
 	switch b := body.(type) {
 	case stream:
-		send(w, r, b)
+		b.send(w, r)
 		return
 	case raw:
+		for name, value := range b.header {
+			h.Set(name, value)
+		}
+		if etag := b.header["ETag"]; etag != "" && strings.Contains(r.Header.Get("If-None-Match"), etag) {
+			w.WriteHeader(http.StatusNotModified)
+			return
+		}
 		h.Set("Content-Type", b.contentType)
 		content = b.body
 	case moved:
@@ -80,17 +80,6 @@ func write(w http.ResponseWriter, r *http.Request, status int, body any) {
 	w.WriteHeader(status)
 	if r.Method != http.MethodHead {
 		_, _ = w.Write(content) // a client that went away needs no answer
-	}
-}
-
-// send answers with a stream.
-func send(w http.ResponseWriter, r *http.Request, s stream) {
-	defer s.body.Close() //nolint:errcheck // only read
-	w.Header().Set("Content-Type", s.contentType)
-	w.Header().Set("Content-Length", strconv.FormatInt(s.size, 10))
-	w.WriteHeader(http.StatusOK)
-	if r.Method != http.MethodHead {
-		_, _ = io.CopyN(w, s.body, s.size) // what is cut off is shorter than its Content-Length; the client sees that
 	}
 }
 

@@ -29,12 +29,15 @@ type route struct {
 	args            []arg
 	stateless       bool   // needs nothing of the state store, so it answers while that is away
 	summary         string // what it does, in a few words: "list instances"
-	out             any    // a value of the type of the body of status 200; nil means JSON null, media another type of content
-	errs            []int  // statuses it may answer with, besides 200, 401 and, where the path names an object, 404
+	out             any    // a value of the type of the body of status 200, media or either; nil means JSON null
+	errs            []int  // statuses it may answer with, besides 200, 400, 401 and, where the path names an object, 404
 }
 
 // media is the type of a body that is not JSON, for route.out.
 type media string
+
+// either is for route.out where the body is a value of one of several types; nil is null.
+type either []any
 
 // Arguments that several routes share.
 var (
@@ -53,10 +56,30 @@ func (s *server) routes() []route {
 
 func (s *server) plainRoutes() []route {
 	return []route{
-		{method: http.MethodGet, pattern: api.PathRoot, who: nobody, handle: s.showRoot, stateless: true},
-		{method: http.MethodGet, pattern: api.PathHealthz, who: nobody, handle: s.showHealth, stateless: true},
-		{method: http.MethodGet, pattern: api.PathReadyz, who: nobody, handle: s.showReady, stateless: true},
-		{method: http.MethodGet, pattern: api.PathMetrics, who: nobody, handle: s.showMetrics, stateless: true},
+		{
+			method: http.MethodGet, pattern: api.PathRoot, who: nobody, handle: s.showRoot, stateless: true,
+			summary: "a page with the words by which clients learn what this server can do", out: media("text/html; charset=utf-8"),
+		},
+		{
+			method: http.MethodGet, pattern: api.PathOpenAPI, who: nobody, handle: s.showDocument, stateless: true,
+			summary: "this document", out: api.Object{},
+		},
+		{
+			method: http.MethodGet, pattern: api.PathAPIDocs, who: nobody, handle: s.showPage, stateless: true,
+			summary: "this document, for people", out: media("text/html; charset=utf-8"),
+		},
+		{
+			method: http.MethodGet, pattern: api.PathHealthz, who: nobody, handle: s.showHealth, stateless: true,
+			summary: "whether the process lives", out: status{},
+		},
+		{
+			method: http.MethodGet, pattern: api.PathReadyz, who: nobody, handle: s.showReady, stateless: true,
+			summary: "whether the cloud serves", out: status{}, errs: []int{http.StatusServiceUnavailable},
+		},
+		{
+			method: http.MethodGet, pattern: api.PathMetrics, who: nobody, handle: s.showMetrics, stateless: true,
+			summary: "figures in the text format of Prometheus", out: media("text/plain; version=0.0.4; charset=utf-8"),
+		},
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"regexp"
 	"runtime/debug"
+	"sync"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -50,7 +51,9 @@ type server struct {
 	alsoReady     func() error
 	noOldGoClient bool
 	logins        *gate
-	root          raw
+	root          pages
+	docs          pages
+	document      func() raw
 	metrics       *metrics
 	mux           *http.ServeMux
 }
@@ -61,9 +64,10 @@ func New(cloud *shakenfist.Cloud, o Options) http.Handler {
 	s := &server{
 		cloud: cloud, log: cmp.Or(o.Log, slog.New(slog.DiscardHandler)), zone: cloud.Zone(),
 		tokenLife: cmp.Or(o.TokenLife, 15*time.Minute), tokens: newParser(cloud.Zone()), alsoReady: o.Ready,
-		noOldGoClient: o.NoOldGoClient, logins: newGate(), root: renderRoot(release, cloud.Zone()),
+		noOldGoClient: o.NoOldGoClient, logins: newGate(), root: renderRoot(release, cloud.Zone()), docs: renderDocs(),
 		metrics: newMetrics(cloud, o.Store, release), mux: http.NewServeMux(),
 	}
+	s.document = sync.OnceValue(func() raw { return tagged("application/json", document(s.routes(), release)) })
 	byPattern := map[string]map[string]route{}
 	for _, rt := range s.routes() {
 		if byPattern[rt.pattern] == nil {
@@ -74,6 +78,7 @@ func New(cloud *shakenfist.Cloud, o Options) http.Handler {
 	for pattern, methods := range byPattern {
 		s.mux.Handle(exact(pattern), s.endpoint(methods))
 	}
+	s.mux.Handle(api.PathAPIDocs+"/{file}", s.endpoint(map[string]route{http.MethodGet: docsFile}))
 	s.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		write(w, r, http.StatusNotFound, api.Error{Error: "not found: there is no such path", Status: http.StatusNotFound})
 	})

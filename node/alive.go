@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"os"
 	"time"
 
 	"github.com/shakenfist/shakenfist/event"
@@ -20,10 +21,17 @@ func (m *Manager) join(ctx, life context.Context) (store.Lease, error) {
 	if err != nil {
 		return nil, fault.Wrap("node.Join", m.deps.Name, err)
 	}
-	r := record{State: Created, Changed: time.Now(), Inventory: m.inventory(ctx)}
+	inventory := m.inventory(ctx)
+	row, _ := m.rows.Get(m.deps.Name)
+	r, err := move(row, row.Value.State, m.present())
+	if err != nil {
+		_ = lease.Release(context.WithoutCancel(ctx))
+		return nil, err
+	}
+	r.Inventory = inventory
 	tx := view.Txn{Name: "join node", Ref: m.deps.Name}
 	tx.Do(m.rows.Put(m.deps.Name, r), m.event(ctx, "joined the cloud"),
-		store.PutLeased(m.alive.Key(m.deps.Name), m.alive.Encode(alive{Since: time.Now()}), lease))
+		store.PutLeased(m.alive.Key(m.deps.Name), m.alive.Encode(alive{Since: time.Now(), PID: os.Getpid()}), lease))
 	revision, err := m.deps.View.Commit(ctx, tx)
 	if err != nil {
 		_ = lease.Release(context.WithoutCancel(ctx))
@@ -36,7 +44,42 @@ func (m *Manager) join(ctx, life context.Context) (store.Lease, error) {
 }
 
 func (m *Manager) event(ctx context.Context, message string) store.Op {
-	return m.deps.Events.Op(ctx, event.Object{Kind: "node", ID: m.deps.Name}, event.Status, message, nil)
+	return m.deps.Events.Op(ctx, about(m.deps.Name), event.Status, message, nil)
+}
+
+// present is the state of a node that this process speaks for.
+func (m *Manager) present() State {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.retiring {
+		return Stopping
+	}
+	return Created
+}
+
+// Retire says that this process is about to leave: from now on its node gets nothing new, and shows that it is stopping.
+// Run must still be ended. A store that does not answer keeps nobody from leaving.
+func (m *Manager) Retire(ctx context.Context) {
+	m.mu.Lock()
+	m.retiring = true
+	m.mu.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, parting)
+	defer cancel()
+	_ = m.deps.View.Retry(ctx, func() error { // if it fails the others learn a little later, when the node has left
+		row, ok := m.rows.Get(m.deps.Name)
+		if !ok || row.Value.State != Created {
+			return nil
+		}
+		r, err := move(row, Created, Stopping)
+		if err != nil {
+			return err
+		}
+		tx := view.Txn{Name: "retire node", Ref: m.deps.Name}
+		tx.Check(m.rows.At(row, m.deps.Name), m.Fence())
+		tx.Do(m.rows.Put(m.deps.Name, r), m.event(ctx, "stopping"))
+		_, err = m.deps.View.Commit(ctx, tx)
+		return err
+	})
 }
 
 // Run keeps the node alive and its inventory true until ctx ends, and then leaves in order. Lease is Join's.
@@ -76,6 +119,8 @@ const (
 	answering = 10 * time.Second
 	// recovering is when a machine that can't take guests is looked at again. Nobody else may come to tell that it can.
 	recovering = time.Second
+	// parting bounds each word of a process that leaves. The lease runs out soon in any case.
+	parting = 3 * time.Second
 )
 
 // inventory looks at this machine.
@@ -96,11 +141,10 @@ func (m *Manager) recovery() <-chan time.Time {
 
 // leave says goodbye, so that nobody waits for the lease to run out.
 func (m *Manager) leave(ctx context.Context, lease store.Lease) {
-	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, parting)
 	defer cancel()
-	if row, ok := m.rows.Get(m.deps.Name); ok {
-		r := row.Value
-		r.State, r.Changed = Stopped, time.Now()
+	row, ok := m.rows.Get(m.deps.Name)
+	if r, err := move(row, row.Value.State, Stopped); ok && err == nil {
 		tx := view.Txn{Name: "leave node", Ref: m.deps.Name}
 		tx.Check(m.Fence())
 		tx.Do(m.rows.Put(m.deps.Name, r), m.event(ctx, "left the cloud"), store.Delete(m.alive.Key(m.deps.Name)))

@@ -2,25 +2,17 @@
 package node
 
 import (
+	"cmp"
 	"context"
+	"log/slog"
 	"sync"
 	"time"
 
 	"github.com/shakenfist/shakenfist/event"
 	"github.com/shakenfist/shakenfist/fault"
+	"github.com/shakenfist/shakenfist/internal/reconcile"
 	"github.com/shakenfist/shakenfist/internal/view"
 	"github.com/shakenfist/shakenfist/store"
-)
-
-// State is a node's state, as the API shows it.
-type State string
-
-// The states of a node.
-const (
-	Created  State = "created"  // alive and taking part
-	Stopping State = "stopping" // ending on request; gets nothing new
-	Stopped  State = "stopped"  // ended on request
-	Missing  State = "missing"  // its lease ran out without a word
 )
 
 // Inventory is what a node says of itself.
@@ -45,19 +37,22 @@ type Node struct {
 	Name     string
 	State    State
 	LastSeen time.Time
+	PID      int // of the process that speaks for it; 0 while none does
 	Inventory
 }
 
-// record is a node in the store. Only the node itself writes it.
+// record is a node in the store. The node itself writes it, and after it is gone whoever deletes it.
 type record struct {
 	State     State     `json:"state"`
 	Changed   time.Time `json:"changed"`
 	Inventory Inventory `json:"inventory"`
+	Cleared   bool      `json:"cleared,omitempty"` // it is Deleted, and what it held was given back
 }
 
 // alive is the record under the node's lease: while it exists the node lives.
 type alive struct {
 	Since time.Time `json:"since"`
+	PID   int       `json:"pid,omitempty"`
 }
 
 // Manager keeps the nodes, and this process's own node alive.
@@ -67,8 +62,12 @@ type Manager struct {
 	alive *view.Table[alive]
 	look  chan struct{} // asks for a look at the inventory
 
-	mu    sync.Mutex
-	fence store.Revision // guarded by mu; of this process's alive key
+	chores   reconcile.Loop
+	onDelete []func(ctx context.Context, name string, gone store.Check) error // fixed before Chores
+
+	mu       sync.Mutex
+	fence    store.Revision // guarded by mu; of this process's alive key
+	retiring bool           // guarded by mu; Retire was called
 }
 
 // Deps is what a manager needs.
@@ -80,6 +79,8 @@ type Deps struct {
 	Inventory func(ctx context.Context) Inventory
 	TTL       time.Duration // of the lease; 0 means 10 s
 	Resync    time.Duration // between looks at the inventory
+	Linger    time.Duration // how long a deleted node can be read; 0 means 1 h
+	Log       *slog.Logger  // nil discards
 }
 
 // New returns a manager whose tables are registered with the view.
@@ -87,10 +88,16 @@ func New(d Deps) *Manager {
 	if d.TTL == 0 {
 		d.TTL = 10 * time.Second
 	}
-	return &Manager{
+	d.Linger = cmp.Or(d.Linger, time.Hour)
+	d.Log = cmp.Or(d.Log, slog.New(slog.DiscardHandler))
+	m := &Manager{
 		deps: d, look: make(chan struct{}, 1),
 		rows: view.NewTable[record](d.View, "node"), alive: view.NewTable[alive](d.View, "node-alive"),
 	}
+	m.chores = reconcile.Loop{
+		Name: "nodes", Reconcile: m.clear, All: m.uncleared, Sweep: m.forget, Resync: d.Resync, Log: d.Log,
+	}
+	return m
 }
 
 // Name returns the name of this process's node.
@@ -100,10 +107,14 @@ func (m *Manager) Name() string { return m.deps.Name }
 func (m *Manager) Get(_ context.Context, name string) (Node, error) {
 	row, ok := m.rows.Get(name)
 	if !ok {
-		return Node{}, fault.New("node.Get", fault.NotFound, name, "node not found")
+		return Node{}, errNotFound("node.Get", name)
 	}
 	return m.toNode(row), nil
 }
+
+func errNotFound(op, name string) error { return fault.New(op, fault.NotFound, name, "node not found") }
+
+func about(name string) event.Object { return event.Object{Kind: "node", ID: name} }
 
 // List returns every node, ascending by name.
 func (m *Manager) List(context.Context) []Node {
@@ -116,11 +127,11 @@ func (m *Manager) List(context.Context) []Node {
 
 func (m *Manager) toNode(row view.Row[record]) Node {
 	n := Node{Name: row.ID, State: row.Value.State, LastSeen: row.Value.Changed, Inventory: row.Value.Inventory}
-	_, lives := m.alive.Get(row.ID)
+	process, lives := m.alive.Get(row.ID)
 	switch {
 	case lives:
-		n.LastSeen = time.Now()
-	case n.State != Stopped:
+		n.LastSeen, n.PID = time.Now(), process.Value.PID
+	case n.State == Created, n.State == Stopping:
 		n.State = Missing
 	}
 	return n

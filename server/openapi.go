@@ -24,9 +24,6 @@ func document(routes []route, release string) []byte {
 		if !ok {
 			path = object{}
 			paths[rt.pattern] = path
-			if parameters := pathParameters(rt.pattern); len(parameters) > 0 {
-				path["parameters"] = parameters
-			}
 		}
 		path[strings.ToLower(rt.method)] = operation(rt, schemas)
 		if !slices.Contains(tags, tagOf(rt.pattern)) {
@@ -88,15 +85,17 @@ func operation(rt route, s *schemas) object {
 	if rt.who != nobody {
 		op["security"] = []object{{"bearer": []string{}}}
 	}
-	switch {
-	case len(rt.args) == 0:
-	case rt.method == http.MethodGet:
-		op["parameters"] = queryParameters(rt.args)
-	default:
+	parameters := pathParameters(rt.pattern)
+	if rt.method == http.MethodGet {
+		parameters = append(parameters, queryParameters(rt.args)...)
+	} else if len(rt.args) > 0 {
 		op["requestBody"] = object{
 			"required": slices.ContainsFunc(rt.args, func(a arg) bool { return a.must }),
 			"content":  object{"application/json": object{"schema": argsSchema(rt.args)}},
 		}
+	}
+	if len(parameters) > 0 {
+		op["parameters"] = parameters
 	}
 	return op
 }

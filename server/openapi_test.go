@@ -146,11 +146,12 @@ func TestEveryRouteIsInTheDocument(t *testing.T) {
 		ids[id] = true
 		security, _ := op["security"].([]any)
 		require.Equal(t, rt.who != nobody, len(security) == 1, "%s: security", name)
-		parameters, _ := dig(p.document, "paths", rt.pattern)["parameters"].([]any)
-		require.Len(t, parameters, strings.Count(rt.pattern, "{"), name)
+		parameters, _ := op["parameters"].([]any)
 		for _, x := range parameters {
 			require.NotEmpty(t, dig(x)["description"], "%s: a parameter is not described", name)
 		}
+		inPath := slices.DeleteFunc(slices.Clone(parameters), func(x any) bool { return dig(x)["in"] != "path" })
+		require.Len(t, inPath, strings.Count(rt.pattern, "{"), name)
 		for _, a := range rt.args {
 			require.True(t, a.kind == argIgnored || documents(op, a), "%s: argument %s", name, a.name)
 		}

@@ -16,9 +16,15 @@ import (
 )
 
 func (a *app) artifactGroup() *cobra.Command {
-	return group("artifact", "Images and their versions", "sf-client artifact cache debian:12",
-		a.artifactCache(), a.artifactList(), a.artifactShow(), a.artifactVersions(), a.artifactDelete(),
+	g := group("artifact", "Images and their versions", "sf-client artifact cache debian:12",
+		a.artifactCache(), a.artifactList(), a.artifactShow(), a.artifactVersions(), a.artifactDownload(), a.artifactDelete(),
 		a.eventsCommand("an artifact", "ARTIFACT", artifactNames, (*client.Client).ArtifactEvents))
+	g.AddCommand(a.metadataCommands(annotated{
+		object: "an artifact", argument: "ARTIFACT", example: "69ff59a7-5d07-43b4-8f29-bc2ef1b44f6a", complete: artifactNames,
+		get: (*client.Client).ArtifactMetadata,
+		set: (*client.Client).SetArtifactMetadata, delete: (*client.Client).DeleteArtifactMetadata,
+	})...)
+	return g
 }
 
 func (a *app) artifactCache() *cobra.Command {

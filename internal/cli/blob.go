@@ -8,19 +8,34 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/shakenfist/shakenfist/api"
 	"github.com/shakenfist/shakenfist/client"
 )
 
 func (a *app) blobGroup() *cobra.Command {
-	return group("blob", "What artifacts are made of", "sf-client blob show 578da8b6-6f4b-4a35-9f2b-6d0c8f5e3a11", a.blobList(), a.blobShow())
+	const example = "578da8b6-6f4b-4a35-9f2b-6d0c8f5e3a11"
+	g := group("blob", "What artifacts are made of", "sf-client blob show "+example, a.blobList(), a.blobShow())
+	g.AddCommand(a.metadataCommands(annotated{
+		object: "a blob", argument: "UUID", example: example, complete: blobNames,
+		get: (*client.Client).BlobMetadata,
+		set: (*client.Client).SetBlobMetadata, delete: (*client.Client).DeleteBlobMetadata,
+	})...)
+	return g
 }
 
 func (a *app) blobList() *cobra.Command {
+	var check bool
 	return a.leaf(leaf{
 		use: "list", short: "List blobs, sizes in GiB; for the namespace system only", args: cobra.NoArgs,
-		example: "sf-client blob list\nsf-client blob list --columns uuid,size,instances",
+		long: "With --audit, the reference count has beside it how many artifacts, instances and other blobs say that they refer " +
+			"to the blob, and !!! where that differs.",
+		example: "sf-client blob list\nsf-client blob list --columns uuid,size,instances\nsf-client blob list --audit",
+		flags: func(f *pflag.FlagSet) {
+			choose(f, &check, true, "audit", "compare reference counts with what refers to the blobs")
+			choose(f, &check, false, "no-audit", "do not (the default)")
+		},
 		columns: []string{
 			"uuid", "state", "size", "virtual size", "file format", "mime type", "modified", "fetched at", "locations", "reference count", "instances",
 		},
@@ -29,22 +44,30 @@ func (a *app) blobList() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.blobs(l)
+			if !check {
+				return a.blobs(l, nil)
+			}
+			found, err := countReferences(ctx, c, l)
+			if err != nil {
+				return err
+			}
+			return a.blobs(l, found)
 		},
 	})
 }
 
-func (a *app) blobs(l api.List[api.Blob]) error {
+// blobs prints blobs, and what an audit found out if it is not nil.
+func (a *app) blobs(l api.List[api.Blob], found audit) error {
 	var rows [][]string
 	for _, b := range l {
 		i := imageOf(b)
 		rows = append(rows, []string{
 			b.UUID, b.State, gibibytes(float64(b.Size)), gibibytes(float64(i.VirtualSize)), i.FileFormat, i.MIMEType,
 			local(b.Modified), local(b.FetchedAt), strings.Join(slices.Sorted(slices.Values(b.Locations)), " "),
-			strconv.Itoa(b.ReferenceCount), a.lines(b.Instances, " "),
+			found.references(b), a.lines(b.Instances, " "),
 		})
 	}
-	return a.list(listing{value: l, rows: rows, key: "uuid"})
+	return a.list(listing{value: found.beside(l), rows: rows, key: "uuid"})
 }
 
 // imageOf returns what is known of a blob's content, the zero value if it was not looked at yet.

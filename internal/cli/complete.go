@@ -123,6 +123,30 @@ func namespaceNames(ctx context.Context, c *client.Client) ([]candidate, error) 
 	return all, err
 }
 
+// keyNames offers the keys of a namespace.
+func keyNames(namespace string) completer {
+	return func(ctx context.Context, c *client.Client) ([]candidate, error) {
+		list, err := c.ListKeys(ctx, namespace)
+		var all []candidate
+		for _, name := range list {
+			all = append(all, candidate{name, "key of " + namespace})
+		}
+		return all, err
+	}
+}
+
+// trustedNames offers the namespaces that a namespace trusts.
+func trustedNames(namespace string) completer {
+	return func(ctx context.Context, c *client.Client) ([]candidate, error) {
+		n, err := c.GetNamespace(ctx, namespace)
+		var all []candidate
+		for _, name := range n.Trust.Full {
+			all = append(all, candidate{name, "trusted by " + namespace})
+		}
+		return all, err
+	}
+}
+
 // interfaceNames offers the interfaces of all instances: there is no list of interfaces as such.
 func interfaceNames(ctx context.Context, c *client.Client) ([]candidate, error) {
 	list, err := c.ListInstances(ctx, false)

@@ -14,11 +14,17 @@ import (
 )
 
 func (a *app) instanceGroup() *cobra.Command {
-	return group("instance", "Virtual machines", "sf-client instance create web1 1 1024 -d 8@debian:12 -n net1",
-		a.instanceList(), a.instanceShow(), a.instanceCreate(), a.instanceDelete(), a.instanceInterfaces(), a.instanceConsole(),
+	g := group("instance", "Virtual machines", "sf-client instance create web1 1 1024 -d 8@debian:12 -n net1",
+		a.instanceList(), a.instanceShow(), a.instanceCreate(), a.instanceDelete(), a.instanceDeleteAll(), a.instanceInterfaces(), a.instanceConsole(),
 		a.instancePower("poweron", "Start an instance", (*client.Client).PowerOn),
 		a.instancePower("poweroff", "Stop an instance as if its plug were pulled", (*client.Client).PowerOff),
 		a.eventsCommand("an instance", "INSTANCE", instanceNames, (*client.Client).InstanceEvents))
+	g.AddCommand(a.metadataCommands(annotated{
+		object: "an instance", argument: "INSTANCE", example: "web1", complete: instanceNames, value: instanceValue,
+		get: (*client.Client).InstanceMetadata,
+		set: (*client.Client).SetInstanceMetadata, delete: (*client.Client).DeleteInstanceMetadata,
+	})...)
+	return g
 }
 
 func (a *app) instanceList() *cobra.Command {

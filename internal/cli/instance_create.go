@@ -27,7 +27,7 @@ type creation struct {
 	userDataFile, userData          string
 	placement, video, configDrive   string
 	namespace, nvram                string
-	uefi, secureBoot, force         bool
+	uefi, secureBoot, force, dryRun bool
 	metadata, sideChannels          []string
 }
 
@@ -41,12 +41,16 @@ func (a *app) instanceCreate() *cobra.Command {
 		example: `sf-client instance create web1 1 1024 -d 8@debian:12 -n net1
 sf-client instance create web2 2 2048 -d 20@debian:12 -d 50 -n net1@10.0.0.9 -i ~/.ssh/id_ed25519.pub -u cloud-init.yaml
 sf-client --async block instance create db1 4 8192 -D size=40,base=debian:12,bus=scsi -N network_uuid=net1,model=e1000
-sf-client instance create web3 1 1024 -d 8@debian:12 -m 'tags=["web"]' -m 'affinity={"web":-1}'`,
+sf-client instance create web3 1 1024 -d 8@debian:12 -m 'tags=["web"]' -m 'affinity={"web":-1}'
+sf-client instance create big1 32 65536 -d 400 --dry-run`,
 		args: cobra.ExactArgs(3), flags: n.flags, waits: true,
 		run: func(ctx context.Context, c *client.Client, args []string) error {
 			r, err := n.request(args)
 			if err != nil {
 				return err
+			}
+			if n.dryRun {
+				return a.dryRun(ctx, c.In(n.namespace), r)
 			}
 			i, err := c.In(n.namespace).CreateInstance(ctx, r)
 			if err != nil {
@@ -80,6 +84,7 @@ func (n *creation) flags(f *pflag.FlagSet) {
 	choose(f, &n.secureBoot, true, "secure-boot", "check signatures when booting; implies UEFI")
 	f.StringVar(&n.nvram, "nvram-template", "", "label or blob UUID whose content the UEFI variables start from")
 	f.BoolVar(&n.force, "force", false, fmt.Sprintf("allow less than %d MiB of memory", littleMemory))
+	f.BoolVar(&n.dryRun, "dry-run", false, "make nothing, and list what the scheduler says of each node; exit code 1 if none can take it")
 	f.StringArrayVarP(&n.metadata, "metadata", "m", nil, "metadata as key=value, JSON for the keys tags and affinity; may be repeated")
 	f.StringArrayVarP(&n.sideChannels, "side-channel", "s", nil, "add a side channel, such as sf-agent; may be repeated")
 	namespaceFlag(f, &n.namespace)

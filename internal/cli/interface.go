@@ -11,8 +11,14 @@ import (
 )
 
 func (a *app) interfaceGroup() *cobra.Command {
-	return group("interface", "Network interfaces of instances",
+	g := group("interface", "Network interfaces of instances",
 		"sf-client interface show 8e7b2f39-1a0c-4a53-a4a1-6a1d2a4b9d10", a.interfaceShow())
+	g.AddCommand(a.metadataCommands(annotated{
+		object: "an interface", argument: "UUID", example: "8e7b2f39-1a0c-4a53-a4a1-6a1d2a4b9d10", complete: interfaceNames,
+		get: (*client.Client).InterfaceMetadata,
+		set: (*client.Client).SetInterfaceMetadata, delete: (*client.Client).DeleteInterfaceMetadata,
+	})...)
+	return g
 }
 
 func (a *app) interfaceShow() *cobra.Command {

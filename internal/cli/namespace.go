@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bufio"
 	"context"
 	"strings"
 
@@ -12,8 +11,15 @@ import (
 )
 
 func (a *app) namespaceGroup() *cobra.Command {
-	return group("namespace", "Tenants and their keys", "sf-client namespace list",
-		a.namespaceList(), a.namespaceShow(), a.namespaceCreate(), a.namespaceDelete(), a.namespaceAddKey(), a.namespaceDeleteKey())
+	g := group("namespace", "Tenants and their keys", "sf-client namespace list",
+		a.namespaceList(), a.namespaceShow(), a.namespaceCreate(), a.namespaceDelete(), a.namespaceClean(), a.namespaceAddKey(),
+		a.namespaceUpdateKey(), a.namespaceDeleteKey(), a.namespaceAddTrust(), a.namespaceRemoveTrust(), a.namespaceGetMetadata())
+	g.AddCommand(a.metadataCommands(annotated{
+		object: "a namespace", argument: "NAMESPACE", example: "demo", complete: namespaceNames,
+		get: (*client.Client).NamespaceMetadata,
+		set: (*client.Client).SetNamespaceMetadata, delete: (*client.Client).DeleteNamespaceMetadata,
+	})...)
+	return g
 }
 
 func (a *app) namespaceList() *cobra.Command {
@@ -96,14 +102,11 @@ func (a *app) namespaceAddKey() *cobra.Command {
 		long: "KEY is the secret; a - reads it from the first line of stdin, which keeps it from the list of processes and the " +
 			"shell's history. A key of that name that is there already gets the new secret.",
 		example: "sf-client namespace add-key demo deploy s3cret\nsf-client namespace add-key demo deploy - < secret.txt",
-		args:    cobra.ExactArgs(3), complete: namespaceNames,
+		args:    cobra.ExactArgs(3), complete: namespaceNames, next: keyNames,
 		run: func(ctx context.Context, c *client.Client, args []string) error {
-			key := args[2]
-			if key == "-" {
-				line, err := bufio.NewReader(a.in).ReadString('\n')
-				if key = strings.TrimRight(line, "\r\n"); key == "" {
-					return failed("There is no key on stdin: %v", err)
-				}
+			key, err := a.secret(args[2])
+			if err != nil {
+				return err
 			}
 			return a.quiet(c.AddKey(ctx, args[0], api.AddKey{KeyName: args[1], Key: key}))
 		},
@@ -114,7 +117,7 @@ func (a *app) namespaceDeleteKey() *cobra.Command {
 	return a.leaf(leaf{
 		use: "delete-key NAMESPACE KEYNAME", short: "Remove a key from a namespace",
 		long: "Whoever is logged in with it is logged out.", example: "sf-client namespace delete-key demo deploy",
-		args: cobra.ExactArgs(2), complete: namespaceNames,
+		args: cobra.ExactArgs(2), complete: namespaceNames, next: keyNames,
 		run: func(ctx context.Context, c *client.Client, args []string) error {
 			return a.quiet(c.DeleteKey(ctx, args[0], args[1]))
 		},

@@ -16,9 +16,15 @@ import (
 )
 
 func (a *app) networkGroup() *cobra.Command {
-	return group("network", "Virtual networks", "sf-client network create net1 10.0.0.0/24",
-		a.networkList(), a.networkShow(), a.networkCreate(), a.networkDelete(), a.networkInstances(), a.networkAddresses(),
+	g := group("network", "Virtual networks", "sf-client network create net1 10.0.0.0/24",
+		a.networkList(), a.networkShow(), a.networkCreate(), a.networkDelete(), a.networkDeleteAll(), a.networkInstances(), a.networkAddresses(),
 		a.eventsCommand("a network", "NETWORK", networkNames, (*client.Client).NetworkEvents))
+	g.AddCommand(a.metadataCommands(annotated{
+		object: "a network", argument: "NETWORK", example: "net1", complete: networkNames,
+		get: (*client.Client).NetworkMetadata,
+		set: (*client.Client).SetNetworkMetadata, delete: (*client.Client).DeleteNetworkMetadata,
+	})...)
+	return g
 }
 
 func (a *app) networkList() *cobra.Command {

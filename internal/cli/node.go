@@ -14,7 +14,8 @@ import (
 
 func (a *app) nodeGroup() *cobra.Command {
 	return group("node", "The machines of the cloud; for the namespace system only", "sf-client node list",
-		a.nodeList(), a.nodeShow(), a.eventsCommand("a node", "NODE", nodeNames, (*client.Client).NodeEvents))
+		a.nodeList(), a.nodeShow(), a.nodeDelete(), a.nodeResources(), a.nodeCPUHogs(),
+		a.eventsCommand("a node", "NODE", nodeNames, (*client.Client).NodeEvents))
 }
 
 func (a *app) nodeList() *cobra.Command {

@@ -89,7 +89,7 @@ objects with the keys "apiurl", "namespace" and "key".`,
 	root.SetFlagErrorFunc(wrongFlag)
 	a.globalFlags(root)
 	root.AddCommand(
-		a.adminGroup(), a.artifactGroup(), a.backupGroup(), a.blobGroup(), a.instanceGroup(), a.interfaceGroup(), a.namespaceGroup(), a.networkGroup(),
+		a.adminGroup(), a.ansibleGroup(), a.artifactGroup(), a.backupGroup(), a.blobGroup(), a.instanceGroup(), a.interfaceGroup(), a.namespaceGroup(), a.networkGroup(),
 		a.nodeGroup(), a.versionCommand(),
 	)
 	root.AddCommand(topics()...)

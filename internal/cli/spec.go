@@ -149,10 +149,10 @@ func parseMetadata(pairs []string) (api.Object, error) {
 	return o, nil
 }
 
-// parseAll calls parse for each text.
-func parseAll[T any](texts []string, parse func(string) (T, error)) ([]T, error) {
+// parseAll calls parse for each element.
+func parseAll[F, T any](from []F, parse func(F) (T, error)) ([]T, error) {
 	var all []T
-	for _, text := range texts {
+	for _, text := range from {
 		one, err := parse(text)
 		if err != nil {
 			return nil, err

@@ -1,0 +1,202 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/shakenfist/shakenfist/api"
+	"github.com/shakenfist/shakenfist/client"
+	"github.com/shakenfist/shakenfist/fault"
+)
+
+// module is one run of a command that Ansible calls to bring an object into a state.
+type module struct {
+	c        *client.Client // acts in the namespace that the arguments name
+	patience client.Strategy
+	args     *arguments
+	absent   bool // the object shall not be
+	log      []string
+}
+
+// outcome is what a module did, even if it failed after that.
+type outcome struct {
+	changed bool
+	object  any    // as it is now; nil if it is not
+	msg     string // for people; may be empty
+}
+
+// moduleResult is what a module prints.
+type moduleResult struct {
+	Changed bool             `json:"changed"`
+	Failed  bool             `json:"failed"`
+	Meta    any              `json:"meta"`
+	Log     api.List[string] `json:"log"`
+	Msg     *string          `json:"msg"`
+}
+
+func (a *app) ansibleGroup() *cobra.Command {
+	g := group("ansible", "Modules of Ansible", "sf-client ansible network arguments.json",
+		a.module("namespace", "Make sure that a namespace exists, or does not", "name", "key_name, key", (*module).namespace),
+		a.module("network", "Make sure that a network exists, or does not", "name or uuid",
+			"netblock, provide_dhcp, provide_nat, provide_dns, namespace", (*module).network),
+		a.module("instance", "Make sure that an instance exists, or does not", "name or uuid",
+			"cpus, memory, disk, network, ssh_key, user_data, placed_on, namespace, video, uefi, secure_boot, nvram_template, "+
+				"configdrive, metadata, side_channels", (*module).instance))
+	g.Long = g.Short + `.
+
+To make a module of a command, put a script of its name where Ansible looks for modules:
+
+  #!/bin/sh
+  # WANT_JSON
+  exec sf-client ansible network "$1"`
+	return g
+}
+
+// module returns the command of a module. needed and more name its arguments.
+func (a *app) module(
+	kind, short, needed, more string,
+	run func(m *module, ctx context.Context) (outcome, error),
+) *cobra.Command {
+	return a.leaf(leaf{
+		use: kind + " FILE", short: short,
+		long: "FILE is the JSON object of arguments that Ansible gives a module: " + needed + "; state, which is present (the " +
+			"default) or absent; and what the API takes to create it: " + more + ".\n\nWhat is there and differs in an argument that is " +
+			"given is deleted and made anew; metadata is changed in place. This waits until all is done, unless --async says otherwise.\n\n" +
+			"It prints a JSON object: changed, failed, meta (the object), log and msg. The exit code is 1 if failed is true.",
+		example: "sf-client ansible " + kind + " arguments.json", args: cobra.ExactArgs(1), offline: true,
+		run: func(ctx context.Context, _ *client.Client, args []string) error {
+			m := &module{}
+			o, err := m.run(ctx, a, args[0], run)
+			r := moduleResult{Changed: o.changed, Failed: err != nil, Meta: o.object, Log: m.log}
+			if err != nil {
+				o.msg = fault.Text(err)
+			}
+			if o.msg != "" {
+				r.Msg = &o.msg
+			}
+			a.format = formatJSON
+			if err := a.data(r); err != nil {
+				return err
+			}
+			if err != nil && !interrupted(ctx, err) {
+				return failed("%s", o.msg)
+			}
+			return err
+		},
+	})
+}
+
+// run reads the arguments, connects and does what the module is for.
+func (m *module) run(ctx context.Context, a *app, path string, do func(m *module, ctx context.Context) (outcome, error)) (outcome, error) {
+	var err error
+	if m.args, err = readArguments(path); err != nil {
+		return outcome{}, err
+	}
+	switch state := m.args.text("state"); state {
+	case "absent":
+		m.absent = true
+	case "", "present":
+	default:
+		return outcome{}, failed("state is %q; want present or absent", state)
+	}
+	if a.strategy == "" && a.getenv("SHAKENFIST_ASYNC") == "" {
+		a.strategy = string(client.Block)
+	}
+	if m.patience, err = a.patience(); err != nil {
+		return outcome{}, err
+	}
+	if m.c, err = a.client(); err != nil {
+		return outcome{}, err
+	}
+	m.c = m.c.In(m.args.text("namespace"))
+	return do(m, ctx)
+}
+
+func (m *module) logf(format string, args ...any) {
+	m.log = append(m.log, fmt.Sprintf(format, args...))
+}
+
+// read ends the reading of arguments: it fails if one has the wrong type, and logs those that nobody asked for.
+func (m *module) read() error {
+	for _, name := range m.args.strange() {
+		m.logf("argument %s is not known and was ignored", name)
+	}
+	return m.args.err
+}
+
+// await calls f with a context that lasts as long as the module's patience; not at all if it has none.
+func (m *module) await(ctx context.Context, f func(ctx context.Context) error) error {
+	if m.patience == client.Continue {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, m.patience.Patience())
+	defer cancel()
+	return f(ctx)
+}
+
+// gone is the outcome for an object that shall not be, and is not.
+func gone(kind, ref string) (outcome, error) {
+	return outcome{msg: strings.ToUpper(kind[:1]) + kind[1:] + " " + ref + " did not exist"}, nil
+}
+
+// missing reports whether err says that there is no such object.
+func missing(err error) bool { return errors.Is(err, fault.NotFound) }
+
+// namespace is the module for namespaces.
+func (m *module) namespace(ctx context.Context) (outcome, error) {
+	name, keyName, key := m.args.text("name"), m.args.text("key_name"), m.args.text("key")
+	if err := m.read(); err != nil {
+		return outcome{}, err
+	}
+	if name == "" {
+		return outcome{}, failed("name is missing")
+	}
+	if (keyName == "") != (key == "") {
+		return outcome{}, failed("key_name and key belong together; give both or neither")
+	}
+	n, err := m.c.GetNamespace(ctx, name)
+	if err != nil && !missing(err) {
+		return outcome{}, err
+	}
+	exists := err == nil && n.State != api.StateDeleted
+	switch {
+	case m.absent && !exists:
+		return gone("namespace", name)
+	case m.absent:
+		m.logf("deleting namespace %s", name)
+		if err := m.c.DeleteNamespace(ctx, name); err != nil {
+			return outcome{object: n}, err
+		}
+		return outcome{changed: true}, nil
+	case !exists:
+		m.logf("creating namespace %s", name)
+		n, err := m.c.CreateNamespace(ctx, api.CreateNamespace{Namespace: name, KeyName: keyName, Key: key})
+		if err != nil {
+			return outcome{}, err
+		}
+		return outcome{changed: true, object: n}, nil
+	}
+	return m.namespaceKey(ctx, n, keyName, key)
+}
+
+// namespaceKey makes sure that a namespace has a key of that name. Whether its secret is the same nobody can tell.
+func (m *module) namespaceKey(ctx context.Context, n api.Namespace, keyName, key string) (outcome, error) {
+	for _, known := range n.Keys {
+		if known == keyName {
+			keyName = ""
+		}
+	}
+	if keyName == "" {
+		return outcome{object: n}, nil
+	}
+	m.logf("adding key %s", keyName)
+	if err := m.c.AddKey(ctx, n.Name, api.AddKey{KeyName: keyName, Key: key}); err != nil {
+		return outcome{object: n}, err
+	}
+	n, err := m.c.GetNamespace(ctx, n.Name)
+	return outcome{changed: true, object: n}, err
+}

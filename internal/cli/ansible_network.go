@@ -1,0 +1,140 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"strings"
+
+	"github.com/shakenfist/shakenfist/api"
+)
+
+// deleteWait is the state of an object that is still in use and goes when it is not.
+const deleteWait = "delete-wait"
+
+// network is the module for networks.
+func (m *module) network(ctx context.Context) (outcome, error) {
+	want := api.CreateNetwork{
+		Name: m.args.optional("name"), Netblock: m.args.text("netblock"), ProvideDHCP: m.args.flag("provide_dhcp", "dhcp"),
+		ProvideNAT: m.args.flag("provide_nat", "nat"), ProvideDNS: m.args.flag("provide_dns", "dns"),
+	}
+	ref := cmp.Or(m.args.text("uuid"), orNone(want.Name))
+	if err := m.read(); err != nil {
+		return outcome{}, err
+	}
+	if ref == "" {
+		return outcome{}, failed("name and uuid are missing; give one of them")
+	}
+	n, err := m.c.GetNetwork(ctx, ref)
+	if err != nil && !missing(err) {
+		return outcome{}, err
+	}
+	exists := err == nil && n.State != api.StateDeleted
+	switch {
+	case m.absent && !exists:
+		return gone("network", ref)
+	case m.absent:
+		return m.deleteNetwork(ctx, n)
+	case !exists:
+		return m.createNetwork(ctx, want)
+	}
+	reasons := networkDiffers(n, want)
+	if len(reasons) == 0 {
+		return outcome{object: n}, nil
+	}
+	m.logf("network %s is made anew: %s", ref, strings.Join(reasons, ", "))
+	return m.replaceNetwork(ctx, n, want)
+}
+
+// networkDiffers returns what about a network is not as it should be.
+func networkDiffers(n api.Network, want api.CreateNetwork) []string {
+	var d differences
+	d.text("name", n.Name, want.Name)
+	if want.Netblock != "" {
+		d.text("netblock", n.Netblock, &want.Netblock)
+	}
+	d.flag("provide_dhcp", n.ProvideDHCP, want.ProvideDHCP)
+	d.flag("provide_nat", n.ProvideNAT, want.ProvideNAT)
+	d.flag("provide_dns", n.ProvideDNS, want.ProvideDNS)
+	d.state(n.State)
+	return d
+}
+
+func (m *module) createNetwork(ctx context.Context, want api.CreateNetwork) (outcome, error) {
+	if want.Name == nil || want.Netblock == "" {
+		return outcome{}, failed("a network needs a name and a netblock to be created")
+	}
+	m.logf("creating network %s", *want.Name)
+	n, err := m.c.CreateNetwork(ctx, want)
+	if err != nil {
+		return outcome{}, err
+	}
+	err = m.await(ctx, func(ctx context.Context) error {
+		last, err := m.c.WaitNetwork(ctx, n.UUID, nil)
+		if last.UUID != "" {
+			n = last
+		}
+		return err
+	})
+	if err == nil && n.State == api.StateError {
+		err = failed("network %s failed; its events say why", n.UUID)
+	}
+	return outcome{changed: true, object: n}, err
+}
+
+// replaceNetwork makes a network anew, unless something is on it: then nothing is done.
+func (m *module) replaceNetwork(ctx context.Context, n api.Network, want api.CreateNetwork) (outcome, error) {
+	if want.Name == nil {
+		want.Name = &n.Name
+	}
+	if want.Netblock == "" {
+		want.Netblock = n.Netblock
+	}
+	used, err := m.c.NetworkInterfaces(ctx, n.UUID)
+	if err != nil {
+		return outcome{object: n}, err
+	}
+	if len(used) > 0 {
+		return outcome{object: n}, failed("network %s must be made anew, but has %d interfaces of instances on it; delete them first", n.Name, len(used))
+	}
+	if o, err := m.deleteNetwork(ctx, n); err != nil {
+		return o, err
+	}
+	return m.createNetwork(ctx, want)
+}
+
+func (m *module) deleteNetwork(ctx context.Context, n api.Network) (outcome, error) {
+	m.logf("deleting network %s", n.UUID)
+	if _, err := m.c.DeleteNetwork(ctx, n.UUID); err != nil {
+		return outcome{object: n}, err
+	}
+	err := m.await(ctx, func(ctx context.Context) error {
+		_, err := m.c.WaitNetworkDeleted(ctx, n.UUID, func(now api.Network) { n = now })
+		return err
+	})
+	if err != nil {
+		return outcome{changed: true, object: n}, err
+	}
+	return outcome{changed: true}, nil
+}
+
+// differences says in which arguments an object is not as it should be. What is nil does not matter.
+type differences []string
+
+func (d *differences) text(name, is string, want *string) {
+	if want != nil && *want != is {
+		*d = append(*d, name+" differs")
+	}
+}
+
+func (d *differences) flag(name string, is bool, want *bool) {
+	if want != nil && *want != is {
+		*d = append(*d, name+" differs")
+	}
+}
+
+// state notes a state that no object is left in which shall be there.
+func (d *differences) state(is string) {
+	if is == api.StateError || is == deleteWait {
+		*d = append(*d, "its state is "+is)
+	}
+}

@@ -93,6 +93,19 @@ func TestBadArgumentsAreNamed(t *testing.T) {
 	}
 }
 
+func TestBadQueriesAreNamed(t *testing.T) {
+	t.Parallel()
+	for query, want := range map[string]string{
+		"count=x": "count is not an integer", "count=": "count is not an integer", "list=1": "list is not a list", "nom=1": `"nom"`,
+		"text=%ff": "text is not valid UTF-8", "any=%ff": "any is not valid UTF-8", "text=%zz": `"%zz"`, "text=a;b": "semicolon",
+		"list=" + strings.Repeat("[", 65) + strings.Repeat("]", 65): "list is not a list",
+	} {
+		if _, err := decodeRequest("", query, everyKind); fault.KindOf(err) != fault.Invalid || !strings.Contains(fault.Text(err), want) {
+			t.Errorf("%.80s: got %v, want it to say %s", query, err, want)
+		}
+	}
+}
+
 func TestBracketsInStringsAreNotDepth(t *testing.T) {
 	t.Parallel()
 	got, err := decodeRequest(`{"text": "\\\"`+strings.Repeat("[", 100)+`"}`, "", everyKind)

@@ -6,14 +6,17 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/url"
+	"time"
 
 	"github.com/shakenfist/shakenfist/fault"
 )
 
 // Limits of a request's body.
 const (
-	maxBody  = 1<<20 + 512<<10 // bytes: 1 MiB, and 256 KiB of user data in base64 with room for escapes
-	maxDepth = 64              // of JSON lists and objects within each other
+	maxBody  = 1<<20 + 512<<10  // bytes: 1 MiB, and 256 KiB of user data in base64 with room for escapes
+	maxDepth = 64               // of JSON lists and objects within each other
+	bodyTime = 30 * time.Second // from the end of the header on
 )
 
 // readArguments returns what a request's body and query string say, by name. Clients send a JSON object with every
@@ -33,24 +36,35 @@ func readArguments(w http.ResponseWriter, r *http.Request, known []arg) (args, e
 			return nil, invalid("the request body is JSON but not an object; send {\"argument\": value, ...}")
 		}
 	}
-	fromQuery(raw, r.URL.Query(), known)
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return nil, invalid("the query string cannot be read: %.200v", err)
+	}
+	fromQuery(raw, query, known)
 	return decode("", raw, known)
 }
 
 func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	// Not every server that this handler is given to has bounds of its own. What has no connection needs none.
+	connection := http.NewResponseController(w)
+	_ = connection.SetReadDeadline(time.Now().Add(bodyTime))
+	defer connection.SetReadDeadline(time.Time{}) //nolint:errcheck // as above
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
 		return nil, invalid("the request body is larger than %d bytes", maxBody)
 	case err != nil:
-		return nil, fault.Because("server.readBody", fault.Invalid, "", err, "the request body ended early")
+		return nil, fault.Because("server.readBody", fault.Invalid, "", err, "the request body ended early, or was slower than %v", bodyTime)
 	}
 	return body, nil
 }
 
-// parse returns the one JSON value that text is.
+// parse returns the one JSON value that text is, if it is not too deep to be kept and read again.
 func parse(text []byte) (any, bool) {
+	if tooDeep(text) {
+		return nil, false
+	}
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.UseNumber()
 	var v any

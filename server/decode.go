@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/shakenfist/shakenfist/fault"
 )
@@ -48,6 +49,9 @@ func (a arg) value(within string, v any) (any, error) {
 		return nil, nil
 	}
 	ok := true
+	if text, _ := v.(string); !utf8.ValidString(text) { // from the query; JSON can't say such things
+		return nil, invalid("%s%s is not valid UTF-8", prefix(within), a.name)
+	}
 	switch a.kind {
 	case argText:
 		_, ok = v.(string)

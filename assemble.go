@@ -2,6 +2,7 @@ package shakenfist
 
 import (
 	"context"
+	"path/filepath"
 
 	"github.com/shakenfist/shakenfist/artifact"
 	"github.com/shakenfist/shakenfist/blob"
@@ -25,13 +26,17 @@ func (c *Cloud) assemble(f Config) {
 		f.Network = stepped.Network(f.Network, f.Steps)
 	}
 	f.Hypervisor, f.Network = bounded.Hypervisor(f.Hypervisor), bounded.Network(f.Network)
+	c.Events = event.New(event.Deps{
+		Store: f.State, Node: f.Node, Dir: filepath.Join(f.Dir, "events"),
+		Ages: f.EventAges, Budget: f.EventBudget, Delay: f.EventDelay, Log: f.Logger,
+	})
+	f.State = c.Events.Store()
 	c.view = view.New(f.State, f.Logger)
-	c.Events = event.NewRecorder(f.State, f.Node)
 	c.Metadata = metadata.New(c.view, c.Events)
 	c.Namespaces = namespace.New(c.view, c.Events, f.Secret, f.HashCost)
 	c.Nodes = node.New(node.Deps{
 		View: c.view, Events: c.Events, Name: f.Node, Inventory: func(ctx context.Context) node.Inventory { return inventory(ctx, f) },
-		TTL: f.LeaseTTL, Resync: f.Resync,
+		TTL: f.LeaseTTL, Resync: f.Resync, Linger: f.Linger, Log: f.Logger,
 	})
 	c.Blobs = blob.New(blob.Deps{
 		View: c.view, Events: c.Events, Driver: f.Hypervisor, Dir: f.Dir, Node: f.Node, Fence: c.Nodes.Fence,
@@ -57,6 +62,7 @@ func (c *Cloud) assemble(f Config) {
 		},
 		Patience: f.Patience, Deadline: f.Deadline, Linger: f.Linger, Resync: f.Resync, Log: f.Logger,
 	})
+	c.Nodes.OnDelete(c.Instances.NodeDeleted, c.Networks.NodeDeleted, c.Artifacts.NodeDeleted, c.Blobs.NodeDeleted)
 	c.guardMetadata()
 }
 

@@ -50,11 +50,13 @@ func (c *Cloud) Run(ctx context.Context) error {
 	defer leave()
 
 	var loops sync.WaitGroup
-	for _, run := range []func(context.Context){c.Blobs.Run, c.Artifacts.Run, c.Networks.Run, c.Instances.Run} {
+	for _, run := range []func(context.Context){c.Events.Run, c.Blobs.Run, c.Artifacts.Run, c.Networks.Run, c.Instances.Run, c.Nodes.Chores} {
 		loops.Go(func() { run(ctx) })
 	}
 	c.view.Open()
 	close(c.ready)
+	<-ctx.Done()
+	c.Nodes.Retire(beneath) // while the loops finish what they are at, nothing new is placed here
 	loops.Wait()
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -76,6 +77,7 @@ func New(d Deps) *Manager {
 		return nil
 	})
 	m.locations.Index("blob", func(r view.Row[location]) []string { return []string{blobOf(r.ID)} })
+	m.locations.Index("node", func(r view.Row[location]) []string { return []string{strings.TrimPrefix(r.ID, blobOf(r.ID)+"/")} })
 	m.refs.Index("blob", func(r view.Row[reference]) []string { return []string{blobOf(r.ID)} })
 	m.loop = reconcile.Loop{
 		Name: "blobs", Reconcile: m.reconcile, All: m.ids, Sweep: m.sweep, Resync: d.Resync, Log: d.Log,

@@ -21,8 +21,11 @@ import (
 // reconcile takes an instance's next steps on this node.
 func (m *Manager) reconcile(ctx context.Context, id string) (time.Duration, error) {
 	row, ok := m.rows.Get(id)
-	if !ok || row.Value.Node != m.Nodes.Name() {
+	switch {
+	case !ok:
 		return 0, nil // the sweep removes what is left of it here
+	case row.Value.Node != m.Nodes.Name():
+		return 0, m.bury(ctx, row)
 	}
 	s, _ := m.statuses.Get(id)
 	switch {

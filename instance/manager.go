@@ -151,7 +151,7 @@ func (m *Manager) Run(ctx context.Context) {
 // Busy returns the instances that are being worked on.
 func (m *Manager) Busy() []string { return m.loop.Busy() }
 
-// here lists the instances placed on this node that are not gone.
+// here lists the instances placed on this node that are not gone, and those of nodes that are.
 func (m *Manager) here() []string {
 	var ids []string
 	for _, r := range m.rows.By("node", m.Nodes.Name()) {
@@ -159,7 +159,7 @@ func (m *Manager) here() []string {
 			ids = append(ids, r.ID)
 		}
 	}
-	return ids
+	return append(ids, m.unburied()...)
 }
 
 func (m *Manager) dir(id string) string { return filepath.Join(m.Dir, "instances", id) }

@@ -70,7 +70,7 @@ func (m *Manager) candidates(ctx context.Context, tx *view.Txn, s *Spec, affinit
 	for _, n := range m.Nodes.List(ctx) {
 		c, growing := m.promised(tx, n.Name)
 		nodes = append(nodes, scheduler.Node{
-			Name: n.Name, State: string(n.State), Hypervisor: n.IsHypervisor, Unreachable: n.Down, Left: n.State == node.Stopped,
+			Name: n.Name, State: string(n.State), Hypervisor: n.IsHypervisor, Unreachable: n.Down, Left: n.State == node.Stopped || n.State == node.Deleted,
 			CPUs: int64(n.CPUs), MaxVCPUs: int64(n.MaxVCPUs), MemoryMiB: int64(n.MemoryMiB),
 			DiskTotalBytes: n.DiskTotal, DiskFreeBytes: n.DiskFree,
 			Committed: scheduler.Committed{

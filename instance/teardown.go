@@ -143,7 +143,7 @@ func (m *Manager) sweep(ctx context.Context) error {
 		m.Log.InfoContext(ctx, "removing a folder that nobody wants", slog.String("instance", f.Name()))
 		failed = errors.Join(failed, m.removeFolder(ctx, f.Name()))
 	}
-	return errors.Join(failed, m.forget(ctx))
+	return errors.Join(failed, m.forget(ctx), m.forgetNodes(ctx))
 }
 
 // wanted reports whether an instance has something here. One that failed keeps its folder, with the console's log.

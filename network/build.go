@@ -132,7 +132,7 @@ func (m *Manager) wanted(ctx context.Context, row row, attached []Interface, min
 func (m *Manager) MTU(ctx context.Context, here netdriver.Info) int {
 	mtu := here.MTU
 	for _, n := range m.Nodes.List(ctx) {
-		if n.MTU > 0 && n.State != node.Stopped {
+		if n.MTU > 0 && n.State != node.Stopped && n.State != node.Deleted {
 			mtu = min(mtu, n.MTU)
 		}
 	}

@@ -2,17 +2,22 @@ package api
 
 // The words on the root page by which clients learn what a server can do. A word is there only if its promise holds.
 const (
+	CanArtifactMetadata     = "artifact-metadata"      // metadata of artifacts
+	CanBlobMetadata         = "blob-metadata"          // metadata of blobs
 	CanEventsByType         = "events-by-type"         // event_type and limit on events
 	CanGetInstanceNamespace = "get-instance-namespace" // the argument namespace on GET of an instance
 	CanGetNetworkNamespace  = "get-network-namespace"  // the argument namespace on GET of a network
+	CanInterfaceMetadata    = "interface-metadata"     // metadata of interfaces
 	CanListAddresses        = "list-addresses"         // GET /networks/{ref}/addresses
 	CanGetNode              = "node-get"               // GET /nodes/{node}
+	CanNodeMetadata         = "node-metadata"          // metadata of nodes
 	CanProvideDNS           = "provide-dns"            // provide_dns when a network is created
 )
 
 // Capabilities returns the words that describe the paths of this package, ascending.
 func Capabilities() []string {
 	return []string{
-		CanEventsByType, CanGetInstanceNamespace, CanGetNetworkNamespace, CanListAddresses, CanGetNode, CanProvideDNS,
+		CanArtifactMetadata, CanBlobMetadata, CanEventsByType, CanGetInstanceNamespace, CanGetNetworkNamespace, CanInterfaceMetadata,
+		CanListAddresses, CanGetNode, CanNodeMetadata, CanProvideDNS,
 	}
 }

@@ -18,23 +18,13 @@ const perCommit = 40
 func (m *Manager) Delete(ctx context.Context, id string) (Artifact, error) {
 	const op = "artifact.Delete"
 	err := m.View.Retry(ctx, func() error {
-		row, ok := m.rows.Get(id)
-		if !ok {
+		if _, ok := m.rows.Get(id); !ok {
 			return errNotFound(op, id)
 		}
-		if !row.Value.Deleted.IsZero() {
-			return nil
-		}
-		r := row.Value
-		from := stateOf(r, m.status(id))
-		r.Deleted = time.Now()
 		tx := view.Txn{Name: "delete artifact", Ref: id}
-		if err := m.move(ctx, &tx, id, from, Deleted, event.Audit, "delete request", nil); err != nil {
+		if err := m.unwant(ctx, &tx, id); err != nil || len(tx.Ops) == 0 {
 			return err
 		}
-		tx.Check(m.rows.At(row, id))
-		tx.Do(m.rows.Put(id, r), m.claims.Delete(claimRow(r)))
-		m.Namespaces.Disown(&tx, r.Namespace, "artifact", id)
 		_, err := m.View.Commit(ctx, tx)
 		return err
 	})
@@ -42,6 +32,37 @@ func (m *Manager) Delete(ctx context.Context, id string) (Artifact, error) {
 		return Artifact{}, fault.Wrap(op, id, err)
 	}
 	return m.Get(ctx, id) // the change itself interrupted the loop
+}
+
+// DeleteAll ends every artifact of a namespace and returns the UUIDs of those that were not deleted before, ascending. If it
+// fails, some are deleted all the same.
+func (m *Manager) DeleteAll(ctx context.Context, namespace string) (ids []string, err error) {
+	ids = []string{}
+	for _, row := range m.rows.All() {
+		if row.Value.Namespace == namespace && row.Value.Deleted.IsZero() {
+			ids = append(ids, row.ID)
+		}
+	}
+	err = m.View.Batch(ctx, "delete artifacts", ids, func(tx *view.Txn, id string) error { return m.unwant(ctx, tx, id) })
+	return ids, fault.Wrap("artifact.DeleteAll", "", err)
+}
+
+// unwant adds to tx that an artifact is deleted. It adds nothing for one that is, or that is gone.
+func (m *Manager) unwant(ctx context.Context, tx *view.Txn, id string) error {
+	row, ok := m.rows.Get(id)
+	if !ok || !row.Value.Deleted.IsZero() {
+		return nil
+	}
+	r := row.Value
+	from := stateOf(r, m.status(id))
+	r.Deleted = time.Now()
+	if err := m.move(ctx, tx, id, from, Deleted, event.Audit, "delete request", nil); err != nil {
+		return err
+	}
+	tx.Check(m.rows.At(row, id))
+	tx.Do(m.rows.Put(id, r), m.claims.Delete(claimRow(r)))
+	m.Namespaces.Disown(tx, r.Namespace, "artifact", id)
+	return nil
 }
 
 // dismantle drops the versions of a deleted artifact.

@@ -102,29 +102,3 @@ func (m *Manager) add(ctx context.Context, tx *view.Txn, id string, s *Spec) (De
 		m.events.Op(ctx, about(id), event.Audit, "create request", map[string]any{"node": d.Node, "considered": len(d.Verdicts)}))
 	return d, nil
 }
-
-// Delete records the wish that an instance ends, cuts off whatever is being done for it, and returns it, usually not yet
-// deleted. Deleting twice is success.
-func (m *Manager) Delete(ctx context.Context, id string) (Instance, error) {
-	const op = "instance.Delete"
-	err := m.view.Retry(ctx, func() error {
-		row, ok := m.rows.Get(id)
-		if !ok {
-			return errNotFound(op, id)
-		}
-		if !row.Value.Deleted.IsZero() {
-			return nil
-		}
-		r := row.Value
-		r.Deleted = time.Now()
-		tx := view.Txn{Name: "delete instance", Ref: id}
-		tx.Check(m.rows.At(row, id))
-		tx.Do(m.rows.Put(id, r), m.events.Op(ctx, about(id), event.Audit, "delete request", nil))
-		_, err := m.view.Commit(ctx, tx)
-		return err
-	})
-	if err != nil {
-		return Instance{}, fault.Wrap(op, id, err)
-	}
-	return m.Get(ctx, id)
-}

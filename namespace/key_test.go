@@ -77,10 +77,11 @@ func TestKeysAreRefusedByName(t *testing.T) {
 		{"k", "", fault.Invalid, "no key specified"},
 		{"_service_key", "s", fault.Forbidden, "illegal key name"},
 		{"_service_key1", "s", fault.Forbidden, "illegal key name"},
-		{"service_key", "s", fault.Forbidden, "illegal key name"},
 		{"a/b", "s", fault.Invalid, "key_name"},
 		{"a\nb", "s", fault.Invalid, "key_name"},
-		{strings.Repeat("k", 129), "s", fault.Invalid, "key_name must have at most 128 bytes"},
+		{"a\x1bb", "s", fault.Invalid, "key_name"},
+		{"a\xff", "s", fault.Invalid, "key_name"},
+		{strings.Repeat("k", 129), "s", fault.Invalid, "key_name must be UTF-8 of at most 128 bytes"},
 	} {
 		err := m.SetKey(t.Context(), "team", c.name, c.secret, false)
 		require.Equal(t, c.kind, fault.KindOf(err), c.name)
@@ -91,8 +92,11 @@ func TestKeysAreRefusedByName(t *testing.T) {
 		}
 	}
 	require.NoError(t, m.SetKey(t.Context(), "team", strings.Repeat("k", 128), "s", false))
+	require.NoError(t, m.SetKey(t.Context(), "team", "service_key", "s", false))
+	_, err := m.Create(t.Context(), "new", "service_key", "s") // only here that was never a name
+	require.Equal(t, fault.Forbidden, fault.KindOf(err))
 	require.ErrorIs(t, m.SetKey(t.Context(), "nobody", "k", "s", false), fault.NotFound)
-	_, err := m.Get(t.Context(), "new")
+	_, err = m.Get(t.Context(), "new")
 	require.ErrorIs(t, err, fault.NotFound)
 }
 
@@ -155,6 +159,11 @@ func TestAKeyExpires(t *testing.T) {
 
 func TestALoginCostsOneCompareHoweverManyKeysThereAre(t *testing.T) {
 	m := open(t, memstore.New(), nil, 6) // so that hashing outweighs all else
+	compares := func(f func()) uint64 {
+		before := m.Compares()
+		f()
+		return m.Compares() - before
+	}
 	_, err := m.Create(t.Context(), "team", "k", "secret")
 	require.NoError(t, err)
 	one := took(func() { login(t, m, "team", "secret") })
@@ -167,6 +176,23 @@ func TestALoginCostsOneCompareHoweverManyKeysThereAre(t *testing.T) {
 	wrong := took(func() { refused(t, m, "team", "wrong") })
 	require.Less(t, wrong, keys/3*one)
 	require.Greater(t, wrong, one/5, "a wrong guess is told by its speed")
+	for name, f := range map[string]func(){
+		"a right key":          func() { login(t, m, "team", "secret7") },
+		"a wrong key":          func() { refused(t, m, "team", "wrong") },
+		"an unknown namespace": func() { _, _ = m.Login(t.Context(), "nobody", "wrong") },
+	} {
+		require.Equal(t, uint64(1), compares(f), name)
+	}
+	require.Zero(t, compares(func() {
+		known, err := m.Knows(t.Context(), "team", "secret7")
+		require.NoError(t, err)
+		require.True(t, known)
+		for _, c := range [][2]string{{"team", "wrong"}, {"nobody", "secret7"}} {
+			known, err = m.Knows(t.Context(), c[0], c[1])
+			require.NoError(t, err)
+			require.False(t, known)
+		}
+	}))
 	unknown := took(func() { _, _ = m.Login(t.Context(), "nobody", "wrong") })
 	require.Greater(t, unknown, one/5, "a namespace that is not there is told by its speed")
 }
@@ -196,6 +222,11 @@ func TestKeysOutliveAChangeOfTheClustersSecret(t *testing.T) {
 		require.Equal(t, fmt.Sprint("k", i), login(t, changed, "team", fmt.Sprint("secret", i)).Key)
 	}
 	refused(t, changed, "team", "secret3")
+	for _, i := range []int{0, 1, 2, 9} { // from the second time on, each is found by its tag
+		before := changed.Compares()
+		login(t, changed, "team", fmt.Sprint("secret", i))
+		require.Equal(t, uint64(1), changed.Compares()-before)
+	}
 }
 
 func TestTheClustersSecretIsMadeOnceAndKept(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/crypto/bcrypt"
@@ -46,6 +47,8 @@ type Manager struct {
 	secret secret
 	cost   int           // of bcrypt
 	dummy  func() []byte // a hash of that cost that no secret matches
+
+	compares atomic.Uint64 // of secrets with hashes
 }
 
 // New returns a manager whose tables are registered with v. Secret signs tokens; nil keeps a generated one in the store.
@@ -75,13 +78,21 @@ func ValidateName(name string) error {
 	return nil
 }
 
-// Create makes a namespace. With a keyName it has that key from the start. It fails with fault.Forbidden if there is one of that name.
+// Create makes a namespace. With a keyName it has that key from the start. It fails with fault.Forbidden if there is one of
+// that name, or for the name of a key that the cloud makes for itself, and with fault.Invalid, naming the field, for names and
+// secrets that can't be.
 func (m *Manager) Create(ctx context.Context, name, keyName, keySecret string) (Namespace, error) {
 	const op = "namespace.Create"
 	if err := ValidateName(name); err != nil {
 		return Namespace{}, err
 	}
+	if _, exists := m.rows.Get(name); exists {
+		return Namespace{}, fault.New(op, fault.Forbidden, name, "namespace exists")
+	}
 	r := record{Created: time.Now(), Keys: map[string]key{}}
+	if keyName == "service_key" {
+		return Namespace{}, errIllegalName(op, name)
+	}
 	if keyName != "" {
 		k, err := m.newKey(ctx, name, keyName, keySecret)
 		if err != nil {

@@ -80,32 +80,6 @@ func validateName(name string) error {
 	return nil
 }
 
-// Delete records the wish that a network ends, and returns it, usually not yet deleted. It ends when its last interface is
-// gone. Deleting twice is success.
-func (m *Manager) Delete(ctx context.Context, id string) (Network, error) {
-	const op = "network.Delete"
-	err := m.view.Retry(ctx, func() error {
-		row, ok := m.rows.Get(id)
-		if !ok {
-			return errNotFound(op, id)
-		}
-		if !row.Value.Deleted.IsZero() {
-			return nil
-		}
-		r := row.Value
-		r.Deleted = time.Now()
-		tx := view.Txn{Name: "delete network", Ref: id}
-		tx.Check(m.rows.At(row, id))
-		tx.Do(m.rows.Put(id, r), m.events.Op(ctx, about(id), event.Audit, "delete request", nil))
-		_, err := m.view.Commit(ctx, tx)
-		return err
-	})
-	if err != nil {
-		return Network{}, fault.Wrap(op, id, err)
-	}
-	return m.Get(ctx, id)
-}
-
 func (m *Manager) number(below int) int {
 	m.randomMu.Lock()
 	defer m.randomMu.Unlock()

@@ -80,35 +80,6 @@ func newParser(zone string) *jwt.Parser {
 		jwt.WithExpirationRequired(), jwt.WithIssuer(zone))
 }
 
-// postAuth trades a key for a token.
-func (s *server) postAuth(c *call) (any, error) {
-	ctx := c.Context()
-	name := c.args.text("namespace")
-	if _, err := s.cloud.Namespaces.Get(ctx, name); err != nil {
-		return nil, err
-	}
-	secret, isText := c.args["key"].(string)
-	switch {
-	case !c.args.has("key"), isText && secret == "":
-		return nil, invalid("missing key in request")
-	case !isText:
-		return nil, invalid("key is not a string")
-	}
-	if err := s.logins.enter(ctx); err != nil {
-		return nil, err
-	}
-	defer s.logins.leave()
-	login, err := s.cloud.Namespaces.Login(ctx, name, secret)
-	if err != nil {
-		return nil, err
-	}
-	signing, err := s.cloud.Namespaces.Secret(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return s.token(login, signing)
-}
-
 // token makes the answer to a login.
 func (s *server) token(l namespace.Login, secret []byte) (api.Token, error) {
 	now := time.Now()

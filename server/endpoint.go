@@ -58,8 +58,14 @@ func (s *server) answer(w http.ResponseWriter, r *http.Request, rt route) {
 		return
 	}
 	e := describe(err)
+	level := levelOf(r.Context(), e.Status)
+	var passing later
+	if errors.As(err, &passing) {
+		w.Header().Set("Retry-After", passing.seconds())
+		level = slog.LevelDebug // that callers do too much at once is their business
+	}
 	if !rt.stateless {
-		s.log.Log(r.Context(), levelOf(r.Context(), e.Status), "request failed", slog.String("request", event.RequestID(r.Context())),
+		s.log.Log(r.Context(), level, "request failed", slog.String("request", event.RequestID(r.Context())),
 			slog.String("route", rt.method+" "+rt.pattern), slog.Int("status", e.Status), slog.Any("error", err))
 	}
 	write(w, r, e.Status, e)

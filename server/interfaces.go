@@ -17,18 +17,26 @@ func (s *server) interfaceRoutes() []route {
 	}
 }
 
-// showInterface answers only to those who own both the interface's network and its instance.
-func (s *server) showInterface(c *call) (any, error) {
+// findInterface finds the interface in the path for those who own both its network and its instance.
+func (s *server) findInterface(c *call) (network.Interface, error) {
 	i, err := s.cloud.Networks.Interface(c.Context(), c.PathValue("uuid"))
 	if err != nil {
-		return nil, err
+		return i, err
 	}
-	missing := fault.New("server.showInterface", fault.NotFound, i.ID, "interface not found")
+	missing := fault.New("server.findInterface", fault.NotFound, i.ID, "interface not found")
 	if _, err := s.cloud.Networks.Find(c.Context(), c.namespace, i.Network); err != nil {
-		return nil, missing
+		return i, missing
 	}
 	if _, err := s.cloud.Instances.Find(c.Context(), c.namespace, i.Instance); err != nil {
-		return nil, missing
+		return i, missing
+	}
+	return i, nil
+}
+
+func (s *server) showInterface(c *call) (any, error) {
+	i, err := s.findInterface(c)
+	if err != nil {
+		return nil, err
 	}
 	return s.interfaceView(i), nil
 }

@@ -1,45 +1,60 @@
 package server
 
 import (
-	"context"
-	"runtime"
-	"sync/atomic"
-	"time"
+	"net/http"
 
-	"github.com/shakenfist/shakenfist/fault"
+	"github.com/shakenfist/shakenfist/api"
 )
 
-// gate bounds how many logins are checked at once. Each costs tens of milliseconds of CPU on purpose, and whoever guesses
-// keys must not stop everybody else's requests.
-type gate struct {
-	slots   chan struct{}
-	waiting atomic.Int32
-	queue   int32         // most that wait
-	wait    time.Duration // longest that one waits
+// loginRoutes are the routes of logging in.
+func (s *server) loginRoutes() []route {
+	return []route{{
+		method: http.MethodPost, pattern: api.PathAuth, who: nobody, handle: s.postAuth, args: loginArgs,
+		summary: "trade a key for a token", out: api.Token{}, errs: []int{http.StatusUnauthorized, http.StatusNotFound},
+	}}
 }
 
-func newGate() *gate {
-	return &gate{slots: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)-1)), queue: 64, wait: 10 * time.Second}
+var loginArgs = []arg{
+	{name: "namespace", kind: argText, must: true, doc: "whose key it is"},
+	{name: "key", kind: argAny, doc: "the secret, a string; whichever key of the namespace it is"},
 }
 
-// enter waits for a slot, to be given back by leave. It fails with fault.Unavailable.
-func (g *gate) enter(ctx context.Context) error {
-	defer g.waiting.Add(-1)
-	if g.waiting.Add(1) > g.queue {
-		return errBusy()
+// postAuth trades a key for a token. It costs one compare of a hash, whether the key is right or wrong and however many there
+// are, so that how long it takes tells nothing.
+func (s *server) postAuth(c *call) (any, error) {
+	ctx, name := c.Context(), c.args.text("namespace")
+	secret, isText := c.args["key"].(string)
+	if secret == "" {
+		if _, err := s.cloud.Namespaces.Get(ctx, name); err != nil {
+			return nil, err
+		}
+		if c.args.has("key") && !isText {
+			return nil, invalid("key is not a string")
+		}
+		return nil, invalid("missing key in request")
 	}
-	ctx, cancel := context.WithTimeout(ctx, g.wait)
-	defer cancel()
-	select {
-	case g.slots <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return errBusy()
+	known, err := s.cloud.Namespaces.Knows(ctx, name, secret)
+	if err != nil {
+		return nil, err
 	}
-}
-
-func (g *gate) leave() { <-g.slots }
-
-func errBusy() error {
-	return fault.New("server.login", fault.Unavailable, "", "too many logins at once; try again in a few seconds")
+	enter := s.logins.enter
+	if !known {
+		if err := s.guesses.take(sourceOf(c.RemoteAddr)); err != nil {
+			return nil, err
+		}
+		enter = s.logins.enterGuess
+	}
+	if err := enter(ctx); err != nil {
+		return nil, err
+	}
+	defer s.logins.leave()
+	login, err := s.cloud.Namespaces.Login(ctx, name, secret)
+	if err != nil {
+		return nil, err
+	}
+	signing, err := s.cloud.Namespaces.Secret(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return s.token(login, signing)
 }

@@ -38,7 +38,10 @@ func newMetrics(cloud *shakenfist.Cloud, s store.Counter, release string) *metri
 		ConstLabels: prometheus.Labels{"release": release, "go": runtime.Version()},
 	})
 	build.Set(1)
-	m.registry.MustRegister(m.requests, build, collectors.NewGoCollector(),
+	compares := prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "shakenfist_key_compares_total", Help: "How often a secret was compared with a key's hash, which is what logins cost.",
+	}, func() float64 { return float64(cloud.Namespaces.Compares()) })
+	m.registry.MustRegister(m.requests, build, compares, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), newCloudCollector(cloud))
 	if s != nil {
 		m.registry.MustRegister(newStoreCollector(s))

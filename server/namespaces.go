@@ -1,47 +1,75 @@
 package server
 
 import (
+	"net/http"
+
 	"github.com/shakenfist/shakenfist/api"
 	"github.com/shakenfist/shakenfist/fault"
 	"github.com/shakenfist/shakenfist/namespace"
-	"net/http"
 )
 
-// namespaceRoutes are the routes of logging in, and of namespaces with their keys.
+// namespaceRoutes are the routes of namespaces.
 func (s *server) namespaceRoutes() []route {
 	return []route{
-		{method: http.MethodPost, pattern: api.PathAuth, who: nobody, handle: s.postAuth, args: []arg{
-			{name: "namespace", kind: argText, must: true, doc: "whose key it is"},
-			{name: "key", kind: argAny, doc: "the secret; whichever key of the namespace it is"},
-		}},
-		{method: http.MethodGet, pattern: api.PathNamespaces, who: anybody, handle: s.listNamespaces},
-		{method: http.MethodPost, pattern: api.PathNamespaces, who: admin, handle: s.createNamespace, args: []arg{
-			{name: "namespace", kind: argText, must: true, missing: "no namespace specified", doc: "name of the new namespace"},
-			{name: "key_name", kind: argText, empty: true, doc: "name of its first key; absent: no key"},
-			{name: "key", kind: argText, doc: "secret of that key"},
-		}},
-		{method: http.MethodGet, pattern: api.PathNamespace, who: trusted, handle: s.onNamespace(s.showNamespace)},
-		{method: http.MethodDelete, pattern: api.PathNamespace, who: admin, handle: s.deleteNamespace},
-		{method: http.MethodGet, pattern: api.PathNamespaceKeys, who: trusted, handle: s.onNamespace(s.listKeys)},
-		{method: http.MethodPost, pattern: api.PathNamespaceKeys, who: trusted, handle: s.onNamespace(s.addKey), args: keyArgs},
-		{method: http.MethodPut, pattern: api.PathNamespaceKeys, who: trusted, handle: s.onNamespace(s.updateKey), args: keyArgs},
-		{method: http.MethodPut, pattern: api.PathNamespaceKey, who: trusted, handle: s.onNamespace(s.updateKeyInPath), args: secretArgs},
-		{method: http.MethodDelete, pattern: api.PathNamespaceKey, who: trusted, handle: s.onNamespace(s.deleteKey)},
+		{
+			method: http.MethodGet, pattern: api.PathNamespaces, who: anybody, handle: s.listNamespaces,
+			summary: "list the namespaces that trust the caller", out: api.List[api.Namespace]{},
+		},
+		{
+			method: http.MethodPost, pattern: api.PathNamespaces, who: admin, handle: s.createNamespace, args: createNamespaceArgs,
+			summary: "make a namespace, with a first key if one is given", out: api.Namespace{}, errs: []int{http.StatusForbidden},
+		},
+		{
+			method: http.MethodGet, pattern: api.PathNamespace, who: trusted, handle: s.onNamespace(s.showNamespace),
+			summary: "show a namespace", out: api.Namespace{},
+		},
+		{
+			method: http.MethodDelete, pattern: api.PathNamespace, who: admin, handle: s.deleteNamespace,
+			summary: "delete a namespace with its artifacts", errs: []int{http.StatusForbidden},
+		},
+		{
+			method: http.MethodPost, pattern: api.PathNamespaceTrust, who: trusted, handle: s.onNamespace(s.addTrust), args: trustArgs,
+			summary: "let another namespace act on this one", out: api.Namespace{},
+		},
+		{
+			method: http.MethodDelete, pattern: api.PathNamespaceTrusted, who: trusted, handle: s.onNamespace(s.removeTrust),
+			summary: "let another namespace act on this one no more", out: api.Namespace{},
+		},
 	}
 }
+
+var (
+	createNamespaceArgs = []arg{
+		{name: "namespace", kind: argText, must: true, missing: "no namespace specified", doc: "name of the new namespace", example: "team"},
+		{name: "key_name", kind: argText, empty: true, doc: "name of its first key; absent: no key"},
+		{name: "key", kind: argAny, doc: "secret of that key, a string"},
+	}
+	trustArgs = []arg{{
+		name: "external_namespace", kind: argText, must: true, missing: "no external namespace specified",
+		doc: "who shall be trusted; need not exist yet", example: "friends",
+	}}
+)
 
 // onNamespace finds the namespace in the path. One that does not trust the caller is one that is not there.
 func (s *server) onNamespace(f func(*call, namespace.Namespace) (any, error)) handler {
 	return func(c *call) (any, error) {
-		n, err := s.cloud.Namespaces.Get(c.Context(), c.PathValue("namespace"))
+		n, err := s.findNamespace(c)
 		if err != nil {
 			return nil, err
 		}
-		if !s.cloud.Namespaces.Trusts(n.Name, c.namespace) {
-			return nil, errNoNamespace(n.Name)
-		}
 		return f(c, n)
 	}
+}
+
+func (s *server) findNamespace(c *call) (namespace.Namespace, error) {
+	n, err := s.cloud.Namespaces.Get(c.Context(), c.PathValue("namespace"))
+	if err != nil {
+		return n, err
+	}
+	if !s.cloud.Namespaces.Trusts(n.Name, c.namespace) {
+		return n, errNoNamespace(n.Name)
+	}
+	return n, nil
 }
 
 func errNoNamespace(name string) error {
@@ -80,12 +108,26 @@ func (s *server) listNamespaces(c *call) (any, error) {
 	return views, nil
 }
 
+// createNamespace checks in the order in which clients have always been told what is wrong.
 func (s *server) createNamespace(c *call) (any, error) {
-	keyName, key := c.args.text("key_name"), c.args.text("key")
-	if keyName != "" && key == "" {
-		return nil, invalid("no key specified")
+	name, keyName := c.args.text("namespace"), c.args.text("key_name")
+	if _, err := s.cloud.Namespaces.Get(c.Context(), name); err == nil {
+		return nil, fault.New("server.createNamespace", fault.Forbidden, name, "namespace exists")
 	}
-	n, err := s.cloud.Namespaces.Create(c.Context(), c.args.text("namespace"), keyName, key)
+	secret, isText := c.args["key"].(string)
+	if keyName != "" {
+		switch {
+		case !c.args.has("key"), isText && secret == "":
+			return nil, invalid("no key specified")
+		case !isText:
+			return nil, invalid("key is not a string")
+		}
+		if err := s.logins.enter(c.Context()); err != nil { // hashing a key costs what checking one does
+			return nil, err
+		}
+		defer s.logins.leave()
+	}
+	n, err := s.cloud.Namespaces.Create(c.Context(), name, keyName, secret)
 	if err != nil {
 		return nil, err
 	}
@@ -100,35 +142,20 @@ func (s *server) deleteNamespace(c *call) (any, error) {
 	return nil, s.cloud.DeleteNamespace(c.Context(), c.PathValue("namespace"))
 }
 
-func (s *server) listKeys(_ *call, n namespace.Namespace) (any, error) {
-	return api.List[string](n.Keys), nil
-}
-
-func (s *server) addKey(c *call, n namespace.Namespace) (any, error) {
-	return s.setKey(c, n, c.args.text("key_name"), false)
-}
-
-func (s *server) updateKey(c *call, n namespace.Namespace) (any, error) {
-	return s.setKey(c, n, c.args.text("key_name"), true)
-}
-
-func (s *server) updateKeyInPath(c *call, n namespace.Namespace) (any, error) {
-	return s.setKey(c, n, c.PathValue("key"), true)
-}
-
-func (s *server) setKey(c *call, n namespace.Namespace, name string, mustExist bool) (any, error) {
-	if err := s.logins.enter(c.Context()); err != nil { // hashing a key costs what checking one does
+func (s *server) addTrust(c *call, n namespace.Namespace) (any, error) {
+	n, err := s.cloud.Namespaces.Trust(c.Context(), n.Name, c.args.text("external_namespace"))
+	if err != nil {
 		return nil, err
 	}
-	defer s.logins.leave()
-	if err := s.cloud.Namespaces.SetKey(c.Context(), n.Name, name, c.args.text("key"), mustExist); err != nil {
-		return nil, err
-	}
-	return name, nil
+	return s.namespaceView(n), nil
 }
 
-func (s *server) deleteKey(c *call, n namespace.Namespace) (any, error) {
-	return nil, s.cloud.Namespaces.DeleteKey(c.Context(), n.Name, c.PathValue("key"))
+func (s *server) removeTrust(c *call, n namespace.Namespace) (any, error) {
+	n, err := s.cloud.Namespaces.Distrust(c.Context(), n.Name, c.PathValue("external"))
+	if err != nil {
+		return nil, err
+	}
+	return s.namespaceView(n), nil
 }
 
 func (s *server) namespaceView(n namespace.Namespace) api.Namespace {

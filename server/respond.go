@@ -3,6 +3,7 @@ package server
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"strconv"
 	"strings"
@@ -39,7 +40,10 @@ var statusOf = map[fault.Kind]int{
 func describe(err error) api.Error {
 	kind := fault.KindOf(err)
 	text := fault.Text(err)
+	var left undeleted
 	switch {
+	case errors.As(err, &left):
+		return api.Error{Error: left.Undeleted, Status: http.StatusForbidden}
 	case kind == fault.Internal:
 		text = "server error: the server's log has the cause under the ID in this answer's " + api.HeaderRequestID
 	case kind == fault.NotFound && !strings.Contains(text, "not found"):

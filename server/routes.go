@@ -50,8 +50,8 @@ var (
 
 // routes is the API.
 func (s *server) routes() []route {
-	return slices.Concat(s.plainRoutes(), s.namespaceRoutes(), s.instanceRoutes(), s.interfaceRoutes(), s.networkRoutes(),
-		s.nodeRoutes(), s.artifactRoutes(), s.blobRoutes())
+	return slices.Concat(s.plainRoutes(), s.loginRoutes(), s.namespaceRoutes(), s.keyRoutes(), s.instanceRoutes(), s.interfaceRoutes(), s.networkRoutes(),
+		s.nodeRoutes(), s.artifactRoutes(), s.blobRoutes(), s.deleteAllRoutes(), s.metadataRoutes())
 }
 
 func (s *server) plainRoutes() []route {
@@ -101,7 +101,7 @@ var inPath = map[string]string{
 	"network_ref": "/networks/{", "network_uuid": "/networks/{",
 	"artifact_ref": "/artifacts/{", "artifact_uuid": "/artifacts/{",
 	"interface_uuid": "/interfaces/{", "blob_uuid": "/blobs/{", "node": "/nodes/{",
-	"namespace": "/namespaces/{", "key_name": "/keys/{",
+	"namespace": "/namespaces/{", "key_name": "/keys/{", "key": "/metadata/{",
 }
 
 func joinSorted(words []string) string {

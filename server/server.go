@@ -51,6 +51,7 @@ type server struct {
 	alsoReady     func() error
 	noOldGoClient bool
 	logins        *gate
+	guesses       *guesses
 	root          pages
 	docs          pages
 	document      func() raw
@@ -64,7 +65,7 @@ func New(cloud *shakenfist.Cloud, o Options) http.Handler {
 	s := &server{
 		cloud: cloud, log: cmp.Or(o.Log, slog.New(slog.DiscardHandler)), zone: cloud.Zone(),
 		tokenLife: cmp.Or(o.TokenLife, 15*time.Minute), tokens: newParser(cloud.Zone()), alsoReady: o.Ready,
-		noOldGoClient: o.NoOldGoClient, logins: newGate(), root: renderRoot(release, cloud.Zone()), docs: renderDocs(),
+		noOldGoClient: o.NoOldGoClient, logins: newGate(), guesses: newGuesses(), root: renderRoot(release, cloud.Zone()), docs: renderDocs(),
 		metrics: newMetrics(cloud, o.Store, release), mux: http.NewServeMux(),
 	}
 	s.document = sync.OnceValue(func() raw { return tagged("application/json", document(s.routes(), release)) })

@@ -29,6 +29,7 @@ var layers = map[string]string{
 	"internal/reconcile":                 "+store",
 	"internal/view":                      "+store internal/step",
 	"internal/lookup":                    "fault",
+	"event/segment":                      "fault internal/step",
 	"internal/moves":                     "fault",
 	"internal/machine":                   "fault",
 	"internal/bounded":                   "fault instance/hypervisor network/netdriver",
@@ -46,7 +47,7 @@ var layers = map[string]string{
 	"network/netdriver/netlinknet":       "network/netdriver fault internal/step",
 
 	// 2: managers
-	"event":     "+store",
+	"event":     "+store +event/segment",
 	"metadata":  "+internal/view event",
 	"namespace": "+metadata",
 	"node":      "+internal/view +metadata event internal/moves internal/reconcile",

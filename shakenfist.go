@@ -78,6 +78,10 @@ type Config struct {
 	Linger   time.Duration // how long deleted objects can be read; 0 means 1 h
 	LeaseTTL time.Duration // how long a node that fell silent counts as alive; 0 means 10 s
 
+	EventAges   map[event.Type]time.Duration // how long events are kept; a type that is missing or 0 as in event.DefaultAges, less than 0 for ever
+	EventBudget int64                        // bytes that events may take in Dir; 0 means 1 GiB, less than 0 any number
+	EventDelay  time.Duration                // how long events wait in the store before they move to files in Dir; 0 means 10 s
+
 	Steps step.Hook // for tests: told of every step that could be the process's last; nil in production
 }
 
@@ -111,6 +115,11 @@ func New(c Config) (*Cloud, error) {
 		return nil, fault.New(op, fault.Invalid, "", "Config.Hypervisor is required")
 	case c.Network == nil:
 		return nil, fault.New(op, fault.Invalid, "", "Config.Network is required")
+	}
+	for t := range c.EventAges {
+		if _, err := event.ParseType(string(t)); err != nil {
+			return nil, fault.New(op, fault.Invalid, "", "Config.EventAges: %s", fault.Text(err))
+		}
 	}
 	cloud := &Cloud{ready: make(chan struct{}), temporary: c.Dir == ""}
 	if err := c.fillIn(); err != nil {

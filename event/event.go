@@ -1,17 +1,24 @@
 // Package event records what happened to an object: who did what, what changed, how it went. An event is a row of the
 // store, written in the same commit as the change it tells of.
+//
+// Rows don't stay there. A chore of the node that wrote them moves them into files of package event/segment soon after, and
+// deletes them, so that the store stays small however much happens. Samples, which are many and of which mostly the newest
+// is asked for, go to the files at once. Reading merges rows, newest samples and files. The rows of other nodes stay where
+// they are until their node moves them; what other nodes have in their files is not seen here.
 package event
 
 import (
 	"context"
 	"encoding/json"
-	"fmt"
+	"log/slog"
 	"maps"
-	"math"
+	"slices"
 	"sync/atomic"
 	"time"
 
+	"github.com/shakenfist/shakenfist/event/segment"
 	"github.com/shakenfist/shakenfist/fault"
+	"github.com/shakenfist/shakenfist/internal/step"
 	"github.com/shakenfist/shakenfist/store"
 )
 
@@ -29,10 +36,12 @@ const (
 	Historic  Type = "historic"  // events of deleted objects
 )
 
+// types are all there are, the least worth keeping first.
+func types() []Type { return []Type{Resources, Status, Prune, Usage, Historic, Mutate, Audit} }
+
 // ParseType returns the type of that name. It fails with fault.Invalid, naming the types there are.
 func ParseType(s string) (Type, error) {
-	switch t := Type(s); t {
-	case Audit, Mutate, Status, Usage, Resources, Prune, Historic:
+	if t := Type(s); slices.Contains(types(), t) {
 		return t, nil
 	}
 	return "", fault.New("event.ParseType", fault.Invalid, "",
@@ -55,20 +64,65 @@ type Object struct {
 	ID   string
 }
 
-// prefix begins the keys of all events. They lie outside the view: a million of them cost no memory.
-const prefix = "e/"
+// Deps is what a Recorder works with.
+type Deps struct {
+	Store store.Store
+	Node  string // where events happen
 
-func (o Object) prefix() string { return prefix + o.Kind + "/" + o.ID + "/" }
+	Dir    string                 // folder of the files, used by no other process; "" means that events stay in the store, for ever
+	Ages   map[Type]time.Duration // how long events are kept; a type that is missing or 0 as DefaultAges has it, less than 0 for ever
+	Budget int64                  // bytes that the files may take; 0 means segment.DefaultBudget, less than 0 any number
+	Delay  time.Duration          // how long events wait in the store, in order that many move at once; 0 means 10 s
+	Log    *slog.Logger           // nil discards
+}
+
+// DefaultAges returns how long events of each type are kept if nothing else is said.
+func DefaultAges() map[Type]time.Duration {
+	const day = 24 * time.Hour
+	return map[Type]time.Duration{
+		Audit: 90 * day, Mutate: 90 * day, Historic: 90 * day, Usage: 30 * day, Prune: 30 * day, Status: 7 * day, Resources: 7 * day,
+	}
+}
 
 // Recorder makes and reads events.
 type Recorder struct {
-	store store.Store
+	store store.Store // tells the recorder of the rows that are committed through it
 	node  string
+	deps  Deps
 	seq   atomic.Uint32 // tells events of the same nanosecond apart
+
+	opened chan struct{} // closed when files can be used
+	files  *segment.Log  // set before opened is closed, never changed after
+	wake   chan struct{} // there is something for the chore to do
+	rows   atomic.Int64  // committed since it last looked, or more
+	mute   atomic.Bool   // it was said that samples can't be written
 }
 
-// NewRecorder returns a recorder of the node's events.
-func NewRecorder(s store.Store, node string) *Recorder { return &Recorder{store: s, node: node} }
+// New returns a recorder. It keeps events in the store until Run has begun.
+func New(d Deps) *Recorder {
+	if d.Delay == 0 {
+		d.Delay = 10 * time.Second
+	}
+	if d.Log == nil {
+		d.Log = slog.New(slog.DiscardHandler)
+	}
+	ages := DefaultAges()
+	for t, age := range d.Ages {
+		if age != 0 {
+			ages[t] = age
+		}
+	}
+	d.Ages = ages
+	r := &Recorder{node: d.Node, deps: d, opened: make(chan struct{}), wake: make(chan struct{}, 1)}
+	r.store = &noticed{d.Store, r}
+	return r
+}
+
+// NewRecorder returns a recorder that keeps events in the store, for ever.
+func NewRecorder(s store.Store, node string) *Recorder { return New(Deps{Store: s, Node: node}) }
+
+// Store returns the store, through which everything that writes events must commit, so that the recorder knows of them.
+func (r *Recorder) Store() store.Store { return r.store }
 
 // Op returns the op that records an event, for the commit of the change itself. The request ID in ctx, if any, is noted.
 func (r *Recorder) Op(ctx context.Context, about Object, t Type, message string, extra map[string]any) store.Op {
@@ -83,9 +137,7 @@ func (r *Recorder) Took(ctx context.Context, about Object, t Type, start time.Ti
 }
 
 func (r *Recorder) op(ctx context.Context, about Object, e Event) store.Op {
-	// Newest first: the store lists ascending.
-	key := fmt.Sprintf("%s%019d-%s-%010d", about.prefix(), math.MaxInt64-e.At.UnixNano(), r.node, math.MaxUint32-r.seq.Add(1))
-	return store.Put(key, marshal(noting(ctx, e)))
+	return store.Put(about.prefix()+r.id(e.At), marshal(noting(ctx, e)))
 }
 
 // noting adds the request ID in ctx to what e says.
@@ -108,47 +160,18 @@ func marshal(e Event) []byte {
 
 // Record commits an event that tells of no change of an object, such as the progress of a download.
 func (r *Recorder) Record(ctx context.Context, about Object, t Type, message string, extra map[string]any) error {
-	_, err := r.store.Commit(ctx, nil, []store.Op{r.Op(ctx, about, t, message, extra)})
+	_, err := r.store.Commit(step.Named(ctx, "commit event", about.ID), nil, []store.Op{r.Op(ctx, about, t, message, extra)})
 	return fault.Wrap("event.Record", about.ID, err)
 }
 
-// Forget returns the ops that delete every event and sample of an object.
+// Forget returns the ops that delete every event and sample of an object. What its files have of it is not listed any more,
+// also not for another object of the same name, and goes with its age.
 func (r *Recorder) Forget(about Object) []store.Op {
-	return []store.Op{store.DeletePrefix(about.prefix()), store.DeletePrefix(about.newest(""))}
-}
-
-// DefaultLimit is how many events List returns when nothing is said.
-const DefaultLimit = 100
-
-// List returns an object's events, newest first: those of type t, or all for "". At most limit of them; 0 means
-// DefaultLimit, less than 0 all.
-func (r *Recorder) List(ctx context.Context, about Object, t Type, limit int) ([]Event, error) {
-	if limit == 0 {
-		limit = DefaultLimit
+	ops := []store.Op{store.DeletePrefix(about.prefix()), store.DeletePrefix(about.newest(""))}
+	if r.deps.Dir != "" {
+		ops = append(ops, store.Put(about.forgotten()+r.id(time.Now()), nil))
 	}
-	events := []Event{}
-	for after := ""; ; {
-		page, err := r.store.List(ctx, about.prefix(), after, 1000)
-		if err != nil {
-			return nil, fault.Wrap("event.List", about.ID, err)
-		}
-		for _, row := range page.Entries {
-			after = row.Key
-			var e Event
-			if err := json.Unmarshal(row.Value, &e); err != nil {
-				return nil, fault.Because("event.List", fault.Internal, row.Key, err, "unreadable event")
-			}
-			if t != "" && e.Type != t {
-				continue
-			}
-			if events = append(events, e); len(events) == limit {
-				return events, nil
-			}
-		}
-		if !page.More {
-			return events, nil
-		}
-	}
+	return ops
 }
 
 type requestIDKey struct{}

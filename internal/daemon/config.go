@@ -3,6 +3,7 @@ package daemon
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"net/netip"
 	"os"
@@ -10,8 +11,11 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/caarlos0/env/v11"
+
+	"github.com/shakenfist/shakenfist/event"
 )
 
 // keyPrefix begins the names of all settings, in the environment and in the file.
@@ -49,6 +53,14 @@ type config struct {
 	DiskOvercommit float64 `env:"DISK_OVERCOMMIT_RATIO" envDefault:"10"`                         // virtual sizes per size of the disk
 	MinFreeDisk    float64 `env:"MINIMUM_FREE_DISK" envDefault:"-1"`                             // GiB kept free; negative: 20 or a tenth, whichever is less
 	Linger         int     `env:"CLEANER_DELAY" envDefault:"3600"`                               // seconds that a deleted object can still be read
+	AuditAge       int     `env:"MAX_AUDIT_EVENT_AGE" envDefault:"7776000"`                      // seconds that events of type audit are kept; -1: for ever
+	MutateAge      int     `env:"MAX_MUTATE_EVENT_AGE" envDefault:"7776000"`                     // the same for mutate
+	StatusAge      int     `env:"MAX_STATUS_EVENT_AGE" envDefault:"604800"`                      // the same for status
+	UsageAge       int     `env:"MAX_USAGE_EVENT_AGE" envDefault:"2592000"`                      // the same for usage
+	ResourcesAge   int     `env:"MAX_RESOURCES_EVENT_AGE" envDefault:"604800"`                   // the same for resources
+	PruneAge       int     `env:"MAX_PRUNE_EVENT_AGE" envDefault:"2592000"`                      // the same for prune
+	HistoricAge    int     `env:"MAX_HISTORIC_EVENT_AGE" envDefault:"7776000"`                   // the same for historic
+	EventBudget    int     `env:"EVENT_DISK_BUDGET" envDefault:"1073741824"`                     // bytes of disk that events may take; what is least worth keeping goes first
 	MaxTransfer    int     `env:"MAX_IMAGE_TRANSFER_SECONDS" envDefault:"1800"`                  // seconds that fetching an image may take in all
 	ImageURL       string  `env:"IMAGE_DOWNLOAD_URL" envDefault:"https://images.shakenfist.com"` // where debian:12 and its like are
 }
@@ -153,6 +165,7 @@ func (c *config) checkNumbers() []problem {
 		{"IP_DELETION_HALO_DURATION", float64(c.Halo), 0, math.MaxInt32},
 		{"CLEANER_DELAY", float64(c.Linger), 1, math.MaxInt32},
 		{"MAX_IMAGE_TRANSFER_SECONDS", float64(c.MaxTransfer), 1, math.MaxInt32},
+		{"EVENT_DISK_BUDGET", float64(c.EventBudget), 16 << 20, 1 << 50},
 		{"CPU_OVERCOMMIT_RATIO", c.CPUOvercommit, 0.001, 1e6},
 		{"RAM_OVERCOMMIT_RATIO", c.RAMOvercommit, 0.001, 1e6},
 		{"DISK_OVERCOMMIT_RATIO", c.DiskOvercommit, 0.001, 1e6},
@@ -161,6 +174,12 @@ func (c *config) checkNumbers() []problem {
 	} {
 		if !(n.value >= n.least && n.value <= n.most) { // what is not a number is neither
 			wrong = append(wrong, problem{n.name, fmt.Sprintf("%v is out of range; use %v to %v", n.value, n.least, n.most)})
+		}
+	}
+	for _, t := range slices.Sorted(maps.Keys(c.eventAges())) {
+		if age := c.eventAges()[t]; age != -time.Second && age <= 0 || age > seconds(math.MaxInt32) {
+			name := "MAX_" + strings.ToUpper(string(t)) + "_EVENT_AGE"
+			wrong = append(wrong, problem{name, fmt.Sprintf("%.0f is out of range; use 1 to %d, or -1 for ever", age.Seconds(), math.MaxInt32)})
 		}
 	}
 	return wrong
@@ -188,6 +207,15 @@ func (c *config) checkWords() []problem {
 		wrong = append(wrong, problem{"DNS_SERVER", err.Error() + "; use IPv4 addresses separated by commas"})
 	}
 	return wrong
+}
+
+// eventAges are how long events of each type are kept; less than 0 means for ever.
+func (c *config) eventAges() map[event.Type]time.Duration {
+	return map[event.Type]time.Duration{
+		event.Audit: seconds(c.AuditAge), event.Mutate: seconds(c.MutateAge), event.Status: seconds(c.StatusAge),
+		event.Usage: seconds(c.UsageAge), event.Resources: seconds(c.ResourcesAge), event.Prune: seconds(c.PruneAge),
+		event.Historic: seconds(c.HistoricAge),
+	}
 }
 
 func (c *config) dnsServers() ([]netip.Addr, error) {

@@ -144,6 +144,7 @@ func (p *parts) config(log *slog.Logger, c config, dir string, hook step.Hook) (
 		State: p.state, Hypervisor: p.hypervisor, Network: p.network,
 		Node: c.NodeName, Dir: dir, Zone: c.Zone, NotHypervisor: !c.IsHypervisor, NotGateway: !c.IsNetworkNode,
 		Secret: []byte(c.Secret), DNSServers: dns, DefaultBus: c.DiskBus, Limits: c.limits(), ImageURL: c.ImageURL,
+		EventAges: c.eventAges(), EventBudget: int64(c.EventBudget),
 		Logger: log, Transfer: seconds(c.MaxTransfer), Halo: seconds(c.Halo), Linger: seconds(c.Linger), Steps: hook,
 	}
 	if p.simulated {

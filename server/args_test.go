@@ -125,25 +125,3 @@ func TestMissingArgumentsAreNamed(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
-
-func FuzzArguments(f *testing.F) {
-	f.Add(`{"text":"a","count":"1"}`, "flag=1")
-	f.Add(`[[[[`, "list=[")
-	f.Add(`{"any":{"a":[1,2.5e3,null]}}`, "%zz=1&;")
-	f.Fuzz(func(t *testing.T, body, query string) {
-		r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(body))
-		r.URL.RawQuery = query
-		got, err := readArguments(httptest.NewRecorder(), r, everyKind)
-		if err != nil && fault.KindOf(err) != fault.Invalid {
-			t.Fatalf("%q %q: %v is not the caller's fault", body, query, err)
-		}
-		if v, ok := got["text"]; ok {
-			if _, isText := v.(string); !isText {
-				t.Fatalf("%q %q: text is a %T", body, query, v)
-			}
-		}
-		if n, ok := got["count"].(int); ok && (n > maxWhole || n < -maxWhole) {
-			t.Fatalf("%q: count %d would lose digits", body, n)
-		}
-	})
-}

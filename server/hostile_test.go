@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/shakenfist/shakenfist/api"
 	"github.com/shakenfist/shakenfist/store"
 )
 
@@ -59,7 +60,8 @@ func TestOddValuesAreRefusedAndLeaveNothing(t *testing.T) {
 					t.Fatal(err)
 				}
 				got := l.send(rt.method, path, "system", string(text))
-				if got.status >= 500 && got.status != http.StatusInsufficientStorage {
+				guessed := rt.pattern == api.PathAuth && got.status == http.StatusServiceUnavailable // too many wrong keys
+				if got.status >= 500 && got.status != http.StatusInsufficientStorage && !guessed {
 					t.Errorf("%s %s with %s = %.80s: %d %s", rt.method, path, a.name, value, got.status, got.body)
 				}
 				if len(got.body) > 4096 && got.status != http.StatusOK {

@@ -61,7 +61,7 @@ func TestLoginErrors(t *testing.T) {
 }
 
 // forge signs claims as the server would, but for the changes.
-func forge(t *testing.T, l *lab, change func(jwt.MapClaims)) string {
+func forge(t testing.TB, l *lab, change func(jwt.MapClaims)) string {
 	t.Helper()
 	var claims jwt.MapClaims
 	payload, err := base64.RawURLEncoding.DecodeString(strings.Split(l.token("demo"), ".")[1])

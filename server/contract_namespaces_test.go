@@ -29,7 +29,7 @@ func (l *lab) namespaceRows() {
 		words  string
 		body   fields
 	}{
-		{400, "no namespace specified", nil},
+		{400, "no namespace specified", fields{}},
 		{400, "namespace", fields{"namespace": "a/b"}},
 		{403, "namespace exists", fields{"namespace": "demo"}},
 		{403, "namespace exists", fields{"namespace": "system"}},

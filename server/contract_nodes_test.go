@@ -17,7 +17,7 @@ func (l *lab) nodeRows() {
 	const all, node = "/nodes", "/nodes/node-1"
 	l.golden("node-list", http.MethodGet, all, "system", nil)
 	l.golden("node-show", http.MethodGet, node, "system", nil)
-	l.golden("node-events", http.MethodGet, node+"/events", "system", fields{"event_type": "audit", "limit": 1})
+	l.golden("node-events", http.MethodGet, node+"/events", "system", fields{"event_type": "status", "limit": 1})
 	l.wantEvents(node+"/events", "system")
 	l.golden("node-processmetrics", http.MethodGet, node+"/processmetrics", "system", nil)
 	for _, path := range []string{"/nodes/nowhere", "/nodes/nowhere/events", "/nodes/nowhere/processmetrics"} {

@@ -272,6 +272,7 @@ var (
 		{regexp.MustCompile(`http://127\.0\.0\.1:[0-9]+`), "http://images.example"},
 		{regexp.MustCompile(regexp.QuoteMeta(shakenfist.Version)), "1.2.3"},
 		{regexp.MustCompile(`eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+`), "eyJ.eyJ.signature"},
+		{regexp.MustCompile(`br-vxlan-[0-9a-f]{6}`), "br-vxlan-4a8062"},
 		{regexp.MustCompile(`"pid":[0-9]+`), `"pid":4711`},
 		{regexp.MustCompile(`"(cpu_load_[0-9]+|process_[a-z_]+_[a-z-]+)":[0-9]+\.[0-9]+`), `"$1":0.5`},
 	}

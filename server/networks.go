@@ -24,7 +24,7 @@ func (s *server) networkRoutes() []route {
 			summary: "show a network", out: api.Network{},
 		},
 		{
-			method: http.MethodDelete, pattern: api.PathNetwork, who: owner, handle: s.onNetwork(s.deleteNetwork), args: namespaceArgs,
+			method: http.MethodDelete, pattern: api.PathNetwork, who: owner, handle: unlessFloating(s.onNetwork(s.deleteNetwork)), args: namespaceArgs,
 			summary: "delete a network, once nothing is on it", out: either{api.Network{}, nil}, errs: []int{http.StatusForbidden, http.StatusConflict},
 		},
 		{
@@ -97,6 +97,17 @@ func (s *server) createNetwork(c *call) (any, error) {
 }
 
 func (s *server) showNetwork(_ *call, n network.Network) (any, error) { return s.networkView(n), nil }
+
+// unlessFloating refuses to touch the network that floating addresses are of, which is the cloud's own and whose UUID is
+// this word. Nobody but system may know that it is there.
+func unlessFloating(f handler) handler {
+	return func(c *call) (any, error) {
+		if c.namespace == namespace.System && c.PathValue("ref") == "floating" {
+			return nil, fault.New("server.unlessFloating", fault.Forbidden, "floating", "you cannot delete the floating network")
+		}
+		return f(c)
+	}
+}
 
 func (s *server) deleteNetwork(c *call, n network.Network) (any, error) {
 	if n.State == network.Deleted {

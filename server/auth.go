@@ -42,6 +42,9 @@ type staleToken struct{ error }
 
 func (e staleToken) Unwrap() error { return e.error }
 
+// bare is the error without the mark, whose text is for the caller.
+func (e staleToken) bare() error { return e.error }
+
 // authenticate returns whose request r is. It fails with fault.Unauthorized.
 func (s *server) authenticate(r *http.Request) (namespace.Login, error) {
 	header := r.Header.Get("Authorization")

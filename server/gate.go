@@ -55,6 +55,8 @@ type later struct {
 
 func (e later) Unwrap() error { return e.error }
 
+func (e later) bare() error { return e.error }
+
 // seconds is the header Retry-After.
 func (e later) seconds() string { return strconv.Itoa(int(math.Ceil(e.after.Seconds()))) }
 

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -43,6 +44,73 @@ func TestLoginsWaitInABoundedQueue(t *testing.T) {
 		}
 		if err := g.enter(t.Context()); err != nil || g.waiting.Load() != 0 {
 			t.Errorf("got %v with %d waiting", err, g.waiting.Load())
+		}
+	})
+}
+
+func TestWhoCameFirstIsLetInFirst(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g := &gate{slots: make(chan struct{}, 1), queue: 10, wait: 10 * time.Second}
+		if err := g.enter(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		impatient, leave := context.WithCancel(t.Context())
+		entered := make(chan int, 6)
+		for i := range 6 {
+			ctx := t.Context()
+			if i == 2 {
+				ctx = impatient
+			}
+			go func() {
+				if g.enter(ctx) == nil {
+					entered <- i
+				}
+			}()
+			synctest.Wait()
+		}
+		leave()
+		synctest.Wait()
+		var order []int
+		for range 5 {
+			g.leave()
+			order = append(order, <-entered)
+		}
+		if want := []int{0, 1, 3, 4, 5}; !slices.Equal(order, want) || g.waiting.Load() != 0 {
+			t.Errorf("let in were %v with %d left waiting, want %v: one went away", order, g.waiting.Load(), want)
+		}
+	})
+}
+
+func TestGuessesLeaveRoomForRightKeys(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g := &gate{slots: make(chan struct{}, 1), queue: 4, wait: 10 * time.Second}
+		if err := g.enter(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		results := make(chan error, 8)
+		for range 4 {
+			go func() { results <- g.enterGuess(t.Context()) }()
+		}
+		synctest.Wait()
+		for range 2 {
+			if err := <-results; !errors.Is(err, fault.Unavailable) {
+				t.Errorf("half of the queue was full of guesses, but one more got %v", err)
+			}
+		}
+		for range 2 {
+			go func() { results <- g.enter(t.Context()) }()
+		}
+		synctest.Wait()
+		if g.waiting.Load() != 4 {
+			t.Errorf("%d wait, want two guesses and two right keys", g.waiting.Load())
+		}
+		for range 4 {
+			g.leave()
+			if err := <-results; err != nil {
+				t.Error(err)
+			}
 		}
 	})
 }

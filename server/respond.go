@@ -38,6 +38,9 @@ var statusOf = map[fault.Kind]int{
 // describe returns what a client is told of an error. The text of an internal one stays here: it may say things about the
 // machine that are nobody's business, and the log has it under the request's ID.
 func describe(err error) api.Error {
+	if marked, ok := err.(interface{ bare() error }); ok { //nolint:errorlint // handlers return such as they are
+		err = marked.bare()
+	}
 	kind := fault.KindOf(err)
 	text := fault.Text(err)
 	var left undeleted

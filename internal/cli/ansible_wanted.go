@@ -1,8 +1,6 @@
 package cli
 
 import (
-	"slices"
-
 	"github.com/shakenfist/shakenfist/api"
 )
 
@@ -29,10 +27,7 @@ func (m *module) wantedInstance() (wantedInstance, error) {
 	}
 	w.SecureBoot = w.secureBoot != nil && *w.secureBoot
 	w.UEFI = w.SecureBoot || w.uefi != nil && *w.uefi
-	for _, name := range a.list("side_channels") {
-		w.SideChannels = append(w.SideChannels, plain(name))
-	}
-	for _, fill := range []func(a *arguments) error{w.readDisks, w.readNetworks, w.readVideo} {
+	for _, fill := range []func(a *arguments) error{w.readDisks, w.readNetworks, w.readVideo, w.readSideChannels} {
 		if err := fill(a); err != nil {
 			return w, err
 		}
@@ -61,7 +56,7 @@ func (w *wantedInstance) readDisks(a *arguments) error {
 		return err
 	}
 	long, err := parseAll(a.list("diskspecs"), described(parseDiskSpec, diskArgument))
-	w.Disk = slices.Concat(short, long)
+	w.Disk = both(short, long)
 	return err
 }
 
@@ -77,7 +72,7 @@ func (w *wantedInstance) readNetworks(a *arguments) error {
 		return err
 	}
 	long, err := parseAll(a.list("networkspecs"), described(parseNetworkSpec, networkArgument))
-	w.Network = slices.Concat(short, long)
+	w.Network = both(short, long)
 	return err
 }
 
@@ -92,6 +87,19 @@ func networkArgument(a *arguments) (api.NetworkSpec, error) {
 		return n, failed("network_uuid is missing in an element of network")
 	}
 	return n, nil
+}
+
+// both returns the elements of two lists, nil if both are.
+func both[T any](x, y []T) []T {
+	if x == nil {
+		return y
+	}
+	return append(x, y...)
+}
+
+func (w *wantedInstance) readSideChannels(a *arguments) (err error) {
+	w.SideChannels, err = parseAll(a.list("side_channels"), func(v any) (string, error) { return plain(v), nil })
+	return err
 }
 
 func (w *wantedInstance) readVideo(a *arguments) error {

@@ -149,11 +149,14 @@ func parseMetadata(pairs []string) (api.Object, error) {
 	return o, nil
 }
 
-// parseAll calls parse for each element.
+// parseAll calls parse for each element. It returns nil for nil, and an empty list for one.
 func parseAll[F, T any](from []F, parse func(F) (T, error)) ([]T, error) {
-	var all []T
-	for _, text := range from {
-		one, err := parse(text)
+	if from == nil {
+		return nil, nil
+	}
+	all := make([]T, 0, len(from))
+	for _, element := range from {
+		one, err := parse(element)
 		if err != nil {
 			return nil, err
 		}

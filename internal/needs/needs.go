@@ -1,7 +1,7 @@
 // Package needs lets a test say what it needs of the machine.
 //
 // A test whose need is not met is skipped, with the command that would meet it. Where the environment variable
-// SF_REQUIRE (a comma list such as "root,libvirt,netlink,etcd,qemu") names the need, the test fails instead: a
+// SF_REQUIRE (a comma list such as "root,libvirt,netlink,etcd,qemu,curl") names the need, the test fails instead: a
 // continuous integration that lost its libvirt must not look green.
 package needs
 
@@ -24,6 +24,7 @@ const (
 	Netlink Need = "netlink" // links, network namespaces, nftables, dnsmasq
 	Etcd    Need = "etcd"    // an etcd server, embedded or not
 	Qemu    Need = "qemu"    // qemu-img, and what builds and boots a guest image
+	Curl    Need = "curl"    // curl, by which scripts speak to the API
 )
 
 // Required reports whether SF_REQUIRE names n, so that a test must not be skipped for want of it.

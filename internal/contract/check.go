@@ -16,8 +16,7 @@ import (
 // Check says how a body of status 200 differs from what a row's Body promises: a key too many or too few, a number of the
 // wrong kind or in exponent form, another version.
 func Check(body []byte, want string) error {
-	if media, ok := strings.CutPrefix(want, "media "); ok {
-		_ = media // not JSON; golden files have the bytes
+	if strings.HasPrefix(want, "media ") { // not JSON; golden files have the bytes
 		return nil
 	}
 	d := json.NewDecoder(bytes.NewReader(body))

@@ -116,25 +116,3 @@ func (m *module) deleteNetwork(ctx context.Context, n api.Network) (outcome, err
 	}
 	return outcome{changed: true}, nil
 }
-
-// differences says in which arguments an object is not as it should be. What is nil does not matter.
-type differences []string
-
-func (d *differences) text(name, is string, want *string) {
-	if want != nil && *want != is {
-		*d = append(*d, name+" differs")
-	}
-}
-
-func (d *differences) flag(name string, is bool, want *bool) {
-	if want != nil && *want != is {
-		*d = append(*d, name+" differs")
-	}
-}
-
-// state notes a state that no object is left in which shall be there.
-func (d *differences) state(is string) {
-	if is == api.StateError || is == deleteWait {
-		*d = append(*d, "its state is "+is)
-	}
-}

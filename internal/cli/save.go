@@ -60,6 +60,9 @@ func (a *app) save(ctx context.Context, c *client.Client, name, uuid string, siz
 			_ = os.Remove(partial) // it would be found out again
 		}
 	}
+	if errors.Is(err, fault.NotFound) {
+		_ = os.Remove(partial) // there will be no rest
+	}
 	if err != nil {
 		return err
 	}

@@ -50,7 +50,9 @@ func (c *Cloud) Run(ctx context.Context) error {
 	defer leave()
 
 	var loops sync.WaitGroup
-	for _, run := range []func(context.Context){c.Events.Run, c.Blobs.Run, c.Artifacts.Run, c.Networks.Run, c.Instances.Run, c.Nodes.Chores} {
+	for _, run := range []func(context.Context){
+		c.Events.Run, c.Blobs.Run, c.Artifacts.Run, c.Networks.Run, c.Instances.Run, c.Nodes.Chores, c.report,
+	} {
 		loops.Go(func() { run(ctx) })
 	}
 	c.view.Open()

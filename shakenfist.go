@@ -24,6 +24,7 @@ import (
 	"github.com/shakenfist/shakenfist/fault"
 	"github.com/shakenfist/shakenfist/instance"
 	"github.com/shakenfist/shakenfist/instance/hypervisor"
+	"github.com/shakenfist/shakenfist/internal/machine"
 	"github.com/shakenfist/shakenfist/internal/step"
 	"github.com/shakenfist/shakenfist/internal/view"
 	"github.com/shakenfist/shakenfist/metadata"
@@ -61,6 +62,10 @@ type Config struct {
 	NotHypervisor bool // this node takes no instances
 	NotGateway    bool // this node holds no networks' gateways
 
+	// HostRoot is the root folder of this node's machine, usually "/": proc and sys in it tell how busy it is. "" is for a
+	// simulated machine, which is as busy as it has promised to be.
+	HostRoot string
+
 	Secret     []byte           // signs tokens, the same on every node; nil keeps a generated one in the store
 	DNSServers []netip.Addr     // offered to guests; nil offers none
 	DefaultBus string           // of disks that name none; "" means "virtio"
@@ -77,6 +82,7 @@ type Config struct {
 	Halo     time.Duration // how long a released address rests; 0 means 5 min, less than 0 not at all
 	Linger   time.Duration // how long deleted objects can be read; 0 means 1 h
 	LeaseTTL time.Duration // how long a node that fell silent counts as alive; 0 means 10 s
+	Report   time.Duration // between samples of what this node has and uses; 0 means 5 min
 
 	EventAges   map[event.Type]time.Duration // how long events are kept; a type that is missing or 0 as in event.DefaultAges, less than 0 for ever
 	EventBudget int64                        // bytes that events may take in Dir; 0 means 1 GiB, less than 0 any number
@@ -99,7 +105,8 @@ type Cloud struct {
 
 	config    Config
 	view      *view.View
-	temporary bool // config.Dir goes when Run returns
+	machine   *machine.Reader // nil if it is simulated
+	temporary bool            // config.Dir goes when Run returns
 	ready     chan struct{}
 	once      sync.Once
 }
@@ -121,7 +128,14 @@ func New(c Config) (*Cloud, error) {
 			return nil, fault.New(op, fault.Invalid, "", "Config.EventAges: %s", fault.Text(err))
 		}
 	}
-	cloud := &Cloud{ready: make(chan struct{}), temporary: c.Dir == ""}
+	var host *machine.Reader
+	if c.HostRoot != "" {
+		var err error
+		if host, err = machine.Open(c.HostRoot); err != nil {
+			return nil, fault.Because(op, fault.Invalid, "", err, "Config.HostRoot: %s", fault.Text(err))
+		}
+	}
+	cloud := &Cloud{machine: host, ready: make(chan struct{}), temporary: c.Dir == ""}
 	if err := c.fillIn(); err != nil {
 		return nil, err
 	}
@@ -165,6 +179,7 @@ func (c *Config) fillIn() (err error) {
 		{&c.Halo, 5 * time.Minute},
 		{&c.Linger, time.Hour},
 		{&c.LeaseTTL, 10 * time.Second},
+		{&c.Report, 5 * time.Minute},
 	} {
 		if *d.value == 0 {
 			*d.value = d.preset

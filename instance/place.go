@@ -68,19 +68,24 @@ func (m *Manager) placeable(ctx context.Context, name string) error {
 func (m *Manager) candidates(ctx context.Context, tx *view.Txn, s *Spec, affinity map[string]int) []scheduler.Node {
 	var nodes []scheduler.Node
 	for _, n := range m.Nodes.List(ctx) {
-		c, growing := m.promised(tx, n.Name)
-		nodes = append(nodes, scheduler.Node{
-			Name: n.Name, State: string(n.State), Hypervisor: n.IsHypervisor, Unreachable: n.Down, Left: n.State == node.Stopped || n.State == node.Deleted,
-			CPUs: int64(n.CPUs), MaxVCPUs: int64(n.MaxVCPUs), MemoryMiB: int64(n.MemoryMiB),
-			DiskTotalBytes: n.DiskTotal, DiskFreeBytes: n.DiskFree,
-			Committed: scheduler.Committed{
-				VCPUs: c.VCPUs, MemoryMiB: c.MemoryMiB, DiskGiB: c.DiskGiB, Instances: c.Instances,
-			},
-			GrowthBytes: growth * growing,
-			Tags:        m.tagsOn(n.Name, s.Namespace, affinity),
-		})
+		c := m.candidate(tx, n)
+		c.Tags = m.tagsOn(n.Name, s.Namespace, affinity)
+		nodes = append(nodes, c)
 	}
 	return nodes
+}
+
+// candidate is a node as the scheduler sees it, with what tx is about to promise there.
+func (m *Manager) candidate(tx *view.Txn, n node.Node) scheduler.Node {
+	c, growing := m.promised(tx, n.Name)
+	return scheduler.Node{
+		Name: n.Name, State: string(n.State), Hypervisor: n.IsHypervisor, Unreachable: n.Down,
+		Left: n.State == node.Stopped || n.State == node.Deleted,
+		CPUs: int64(n.CPUs), MaxVCPUs: int64(n.MaxVCPUs), MemoryMiB: int64(n.MemoryMiB),
+		DiskTotalBytes: n.DiskTotal, DiskFreeBytes: n.DiskFree,
+		Committed:   scheduler.Committed{VCPUs: c.VCPUs, MemoryMiB: c.MemoryMiB, DiskGiB: c.DiskGiB, Instances: c.Instances},
+		GrowthBytes: growth * growing,
+	}
 }
 
 // tagsOn counts, by tag, the namespace's instances on a node. Only who has an affinity pays for it.

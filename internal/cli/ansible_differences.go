@@ -3,6 +3,7 @@ package cli
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"reflect"
 	"slices"
@@ -38,14 +39,16 @@ func (d *differences) number(name string, is, want int) {
 	}
 }
 
-// same reports whether two JSON values are equal, in whatever types they are held.
+// same reports whether two values are equal in JSON, in whatever types they are held: 1 and 1.0 are.
 func same(x, y any) bool {
-	x, err := generic(x)
-	if err != nil {
-		return false
+	var decoded [2]any
+	for n, v := range []any{x, y} {
+		b, err := json.Marshal(v)
+		if err != nil || json.Unmarshal(b, &decoded[n]) != nil {
+			return false
+		}
 	}
-	y, err = generic(y)
-	return err == nil && reflect.DeepEqual(numbers(x), numbers(y))
+	return reflect.DeepEqual(decoded[0], decoded[1])
 }
 
 // instanceDiffers returns what about an instance is not as it should be, as far as that can't be changed.

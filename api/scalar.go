@@ -85,6 +85,9 @@ func (l List[T]) MarshalJSON() ([]byte, error) {
 	return marshal([]T(l))
 }
 
+// none is the JSON of a nil List.
+func (List[T]) none() string { return "[]" }
+
 // Object is a JSON object of any content, {} when it is nil. Read from JSON, its numbers are of type json.Number, at every
 // depth, so that nanosecond counters keep all their digits.
 type Object map[string]any
@@ -96,6 +99,8 @@ func (o Object) MarshalJSON() ([]byte, error) {
 	}
 	return marshal(map[string]any(o))
 }
+
+func (Object) none() string { return "{}" }
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (o *Object) UnmarshalJSON(b []byte) error {
@@ -114,6 +119,8 @@ func (s Strings) MarshalJSON() ([]byte, error) {
 	}
 	return marshal(map[string]string(s))
 }
+
+func (Strings) none() string { return "{}" }
 
 // ByIndex is an object whose keys are whole numbers, in JSON their decimal text in ascending order; {} when it is nil.
 type ByIndex[T any] map[int]T

@@ -1,8 +1,6 @@
 package server
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"strconv"
@@ -91,11 +89,9 @@ func write(w http.ResponseWriter, r *http.Request, status int, body any) {
 }
 
 func encode(body any) []byte {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(body); err != nil {
+	b, err := api.AppendJSON(nil, body)
+	if err != nil {
 		panic("server: a body does not marshal: " + err.Error()) // a defect of the body's type
 	}
-	return b.Bytes()
+	return append(b, '\n')
 }

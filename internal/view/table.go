@@ -1,7 +1,6 @@
 package view
 
 import (
-	"cmp"
 	"encoding/json"
 	"maps"
 	"slices"
@@ -24,7 +23,7 @@ type Table[T any] struct {
 	prefix     string // such as "o/instance/"
 	schema     int
 	upgrades   []Upgrade
-	rows       map[string]Row[T]         // guarded by view.mu
+	rows       map[string]*Row[T]        // guarded by view.mu; a row that was put is never changed
 	unreadable map[string]store.Revision // guarded by view.mu; records that are in the store and not in rows
 	indexes    map[string]*index[T]
 	watchers   []func(id string) // fixed before Run
@@ -50,7 +49,7 @@ type envelope struct {
 func NewTable[T any](v *View, kind string, upgrades ...Upgrade) *Table[T] {
 	t := &Table[T]{
 		view: v, prefix: Prefix + kind + "/", schema: 1 + len(upgrades), upgrades: upgrades,
-		rows: map[string]Row[T]{}, unreadable: map[string]store.Revision{}, indexes: map[string]*index[T]{},
+		rows: map[string]*Row[T]{}, unreadable: map[string]store.Revision{}, indexes: map[string]*index[T]{},
 	}
 	v.tables = append(v.tables, t)
 	return t
@@ -101,8 +100,10 @@ func (t *Table[T]) At(r Row[T], id string) store.Check {
 func (t *Table[T]) Get(id string) (Row[T], bool) {
 	t.view.mu.RLock()
 	defer t.view.mu.RUnlock()
-	r, ok := t.rows[id]
-	return r, ok
+	if r, ok := t.rows[id]; ok {
+		return *r, true
+	}
+	return Row[T]{}, false
 }
 
 // Unreadable reports whether there is a record of that ID which this program can't read, for instance because a newer one
@@ -124,7 +125,10 @@ func (t *Table[T]) Len() int {
 // All returns every record, ascending by ID.
 func (t *Table[T]) All() []Row[T] {
 	t.view.mu.RLock()
-	rows := slices.Collect(maps.Values(t.rows))
+	rows := make([]*Row[T], 0, len(t.rows))
+	for _, r := range t.rows {
+		rows = append(rows, r)
+	}
 	t.view.mu.RUnlock()
 	return sorted(rows)
 }
@@ -133,7 +137,7 @@ func (t *Table[T]) All() []Row[T] {
 func (t *Table[T]) By(indexName, value string) []Row[T] {
 	t.view.mu.RLock()
 	ids := t.indexes[indexName].ids[value]
-	rows := make([]Row[T], 0, len(ids))
+	rows := make([]*Row[T], 0, len(ids))
 	for id := range ids {
 		rows = append(rows, t.rows[id])
 	}
@@ -148,9 +152,14 @@ func (t *Table[T]) Count(indexName, value string) int {
 	return len(t.indexes[indexName].ids[value])
 }
 
-func sorted[T any](rows []Row[T]) []Row[T] {
-	slices.SortFunc(rows, func(a, b Row[T]) int { return cmp.Compare(a.ID, b.ID) })
-	return rows
+// sorted returns copies of rows. Rows are large, so they are moved once, after their order is known, and without the lock.
+func sorted[T any](rows []*Row[T]) []Row[T] {
+	slices.SortFunc(rows, func(a, b *Row[T]) int { return strings.Compare(a.ID, b.ID) })
+	all := make([]Row[T], len(rows))
+	for i, r := range rows {
+		all[i] = *r
+	}
+	return all
 }
 
 func (t *Table[T]) keyPrefix() string { return t.prefix }
@@ -158,7 +167,7 @@ func (t *Table[T]) keyPrefix() string { return t.prefix }
 // put is for the view. A put older than what is held is a replay after a load.
 func (t *Table[T]) put(key string, value []byte, r store.Revision) error {
 	id := strings.TrimPrefix(key, t.prefix)
-	if r < max(t.rows[id].Revision, t.unreadable[id]) {
+	if r < t.revision(id) {
 		return nil
 	}
 	t.unindex(id)
@@ -169,10 +178,10 @@ func (t *Table[T]) put(key string, value []byte, r store.Revision) error {
 		return err
 	}
 	delete(t.unreadable, id)
-	row := Row[T]{ID: id, Value: record, Revision: r}
+	row := &Row[T]{ID: id, Value: record, Revision: r}
 	t.rows[id] = row
 	for _, x := range t.indexes {
-		for _, v := range x.of(row) {
+		for _, v := range x.of(*row) {
 			if x.ids[v] == nil {
 				x.ids[v] = map[string]bool{}
 			}
@@ -180,6 +189,14 @@ func (t *Table[T]) put(key string, value []byte, r store.Revision) error {
 		}
 	}
 	return nil
+}
+
+// revision is that of what is held under an ID, 0 for nothing; view.mu is held.
+func (t *Table[T]) revision(id string) store.Revision {
+	if row, ok := t.rows[id]; ok {
+		return row.Revision
+	}
+	return t.unreadable[id]
 }
 
 func (t *Table[T]) decode(value []byte) (T, error) {
@@ -204,7 +221,7 @@ func (t *Table[T]) decode(value []byte) (T, error) {
 
 func (t *Table[T]) delete(key string, r store.Revision) {
 	id := strings.TrimPrefix(key, t.prefix)
-	if r < max(t.rows[id].Revision, t.unreadable[id]) {
+	if r < t.revision(id) {
 		return
 	}
 	t.unindex(id)
@@ -218,7 +235,7 @@ func (t *Table[T]) unindex(id string) {
 		return
 	}
 	for _, x := range t.indexes {
-		for _, v := range x.of(row) {
+		for _, v := range x.of(*row) {
 			delete(x.ids[v], id)
 			if len(x.ids[v]) == 0 {
 				delete(x.ids, v)

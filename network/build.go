@@ -115,13 +115,13 @@ func (m *Manager) failed(ctx context.Context, row row, attached []Interface, min
 	return 0, m.remove(ctx, driverID(row)) // what was made of it
 }
 
-// wanted is what the network shall be on this node.
+// wanted is what the network shall be on this node, for the interfaces that are attached.
 func (m *Manager) wanted(ctx context.Context, row row, attached []Interface, mine bool) (netdriver.Network, error) {
 	info, err := m.Driver.Info(ctx)
 	if err != nil {
 		return netdriver.Network{}, err
 	}
-	want := netdriver.Network{ID: driverID(row), MTU: m.MTU(ctx, info), Peers: m.peers(ctx, row, attached)}
+	want := netdriver.Network{ID: driverID(row), MTU: m.MTU(ctx, info), Peers: m.peers(ctx, row)}
 	if mine {
 		want.Gateway = m.gateway(row, attached)
 	}
@@ -140,19 +140,14 @@ func (m *Manager) MTU(ctx context.Context, here netdriver.Info) int {
 }
 
 // peers are the mesh addresses of the other nodes that take part: those with guests, and the gateway's.
-func (m *Manager) peers(ctx context.Context, row row, attached []Interface) []netip.Addr {
-	names := map[string]bool{row.Value.Node: true}
-	for _, i := range attached {
-		names[i.Node] = true
-	}
-	delete(names, m.Nodes.Name())
+func (m *Manager) peers(ctx context.Context, row row) []netip.Addr {
 	var peers []netip.Addr
-	for name := range names {
-		n, err := m.Nodes.Get(ctx, name)
-		if err != nil {
-			continue // a node that was never heard of has no address yet; the next resync finds it
+	for _, n := range m.Nodes.List(ctx) {
+		takesPart := n.Name == row.Value.Node || m.interfaces.Count("place", place(row.ID, n.Name)) > 0
+		if n.Name == m.Nodes.Name() || !takesPart {
+			continue
 		}
-		if a, err := netip.ParseAddr(n.MeshIP); err == nil {
+		if a, err := netip.ParseAddr(n.MeshIP); err == nil { // one that has none yet is found at the next resync
 			peers = append(peers, a)
 		}
 	}
@@ -178,8 +173,8 @@ func (m *Manager) gateway(row row, attached []Interface) *netdriver.Gateway {
 		}
 		h := netdriver.Host{MAC: i.MAC, Address: i.Address}
 		// Two guests of one name: the first has it, the other goes without.
-		if rec, ok := m.interfaces.Get(i.ID); ok && !named[rec.Value.Name] {
-			h.Name = rec.Value.Name
+		if !named[i.host] {
+			h.Name = i.host
 			named[h.Name] = true
 		}
 		d.Hosts = append(d.Hosts, h)
@@ -196,7 +191,7 @@ func (m *Manager) Ready(ctx context.Context, instance string) (bool, error) {
 		if !ok {
 			return false, errNotFound("network.Ready", i.Network)
 		}
-		want, err := m.wanted(ctx, row, m.Interfaces(ctx, i.Network), row.Value.Node == m.Nodes.Name())
+		want, err := m.wanted(ctx, row, []Interface{i}, row.Value.Node == m.Nodes.Name())
 		if err != nil {
 			return false, err
 		}

@@ -26,6 +26,8 @@ type Interface struct {
 	Order    int        // place among the instance's interfaces, from 0
 	Model    string
 	State    State // Initial, Created, Deleted or Error
+
+	host string // the instance's name
 }
 
 // interfaceRecord is an interface in the store.
@@ -213,9 +215,6 @@ func (m *Manager) Up(tx *view.Txn, instance string) {
 func (m *Manager) Detach(tx *view.Txn, instance string) {
 	for _, r := range m.interfaces.By("instance", instance) {
 		v := r.Value
-		if v.State == Deleted {
-			continue
-		}
 		v.State, v.Changed = Deleted, time.Now()
 		tx.Check(m.interfaces.At(r, r.ID))
 		tx.Do(m.interfaces.Put(r.ID, v), store.Delete(macKey(v.MAC)), store.Delete(attachedKey(v.Network, r.ID)))
@@ -246,28 +245,26 @@ func toInterface(r view.Row[interfaceRecord]) Interface {
 	v := r.Value
 	return Interface{
 		ID: r.ID, Network: v.Network, Instance: v.Instance, Node: v.Node, MAC: v.MAC, Address: v.Address,
-		Order: v.Order, Model: v.Model, State: v.State,
+		Order: v.Order, Model: v.Model, State: v.State, host: v.Name,
 	}
 }
 
 // Interfaces returns the network's interfaces that are not deleted.
 func (m *Manager) Interfaces(_ context.Context, id string) []Interface {
-	return active(m.interfaces.By("network", id))
+	return toInterfaces(m.interfaces.By("network", id))
 }
 
 // InterfacesOf returns the instance's interfaces that are not deleted, in order.
 func (m *Manager) InterfacesOf(_ context.Context, instance string) []Interface {
-	all := active(m.interfaces.By("instance", instance))
+	all := toInterfaces(m.interfaces.By("instance", instance))
 	slices.SortStableFunc(all, func(a, b Interface) int { return cmp.Compare(a.Order, b.Order) })
 	return all
 }
 
-func active(rows []view.Row[interfaceRecord]) []Interface {
-	all := []Interface{}
-	for _, r := range rows {
-		if r.Value.State != Deleted {
-			all = append(all, toInterface(r))
-		}
+func toInterfaces(rows []view.Row[interfaceRecord]) []Interface {
+	all := make([]Interface, len(rows))
+	for i, r := range rows {
+		all[i] = toInterface(r)
 	}
 	return all
 }

@@ -78,8 +78,9 @@ func New(d Deps) *Manager {
 	m.rows.Index("namespace", func(r row) []string { return []string{r.Value.Namespace} })
 	m.addresses.Index("network", func(r view.Row[reservation]) []string { return []string{networkOf(r.ID)} })
 	m.addresses.Index("kind", func(r view.Row[reservation]) []string { return []string{string(r.Value.Kind)} })
-	m.interfaces.Index("network", func(r view.Row[interfaceRecord]) []string { return []string{r.Value.Network} })
-	m.interfaces.Index("instance", func(r view.Row[interfaceRecord]) []string { return []string{r.Value.Instance} })
+	m.interfaces.Index("network", attached(func(r interfaceRecord) string { return r.Network }))
+	m.interfaces.Index("instance", attached(func(r interfaceRecord) string { return r.Instance }))
+	m.interfaces.Index("place", attached(func(r interfaceRecord) string { return place(r.Network, r.Node) }))
 	m.loop = reconcile.Loop{
 		Name: "networks", Reconcile: m.reconcile, All: m.ids, Sweep: m.sweep, Resync: d.Resync, Log: d.Log,
 	}
@@ -91,6 +92,19 @@ func New(d Deps) *Manager {
 	})
 	return m
 }
+
+// attached finds interfaces that are not deleted.
+func attached(by func(interfaceRecord) string) func(view.Row[interfaceRecord]) []string {
+	return func(r view.Row[interfaceRecord]) []string {
+		if r.Value.State == Deleted {
+			return nil
+		}
+		return []string{by(r.Value)}
+	}
+}
+
+// place is where some of a network's interfaces are.
+func place(network, node string) string { return network + "/" + node }
 
 // changed wakes the loop. The wish to delete cuts off whatever is being done for the network.
 func (m *Manager) changed(id string) {

@@ -12,12 +12,13 @@ const (
 	CanGetNode              = "node-get"               // GET /nodes/{node}
 	CanNodeMetadata         = "node-metadata"          // metadata of nodes
 	CanProvideDNS           = "provide-dns"            // provide_dns when a network is created
+	CanPureAffinity         = "pure-affinity"          // where instances go follows from their tags and affinity alone
 )
 
 // Capabilities returns the words that describe the paths of this package, ascending.
 func Capabilities() []string {
 	return []string{
 		CanArtifactMetadata, CanBlobMetadata, CanEventsByType, CanGetInstanceNamespace, CanGetNetworkNamespace, CanInterfaceMetadata,
-		CanListAddresses, CanGetNode, CanNodeMetadata, CanProvideDNS,
+		CanListAddresses, CanGetNode, CanNodeMetadata, CanProvideDNS, CanPureAffinity,
 	}
 }

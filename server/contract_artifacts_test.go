@@ -59,6 +59,14 @@ func (l *lab) sharedArtifact() {
 	twin := get[api.Artifact](l, http.MethodPost, all, "system", fields{"url": l.images + "/x/disk", "shared": true})
 	l.waitArtifact(twin.UUID)
 	l.refuse(400, `multiple artifacts have the name "disk"`, http.MethodGet, all+"/disk", "demo", nil)
+
+	// Two that trust demo have the same image, and demo has none of its own.
+	for _, owner := range []string{"one", "two"} {
+		l.grow(owner)
+		get[any](l, http.MethodPost, "/auth/namespaces/"+owner+"/trust", owner, fields{"external_namespace": "demo"})
+		get[any](l, http.MethodPost, all, owner, fields{"url": l.images + "/both"})
+	}
+	l.refuse(409, "artifacts of other namespaces come from", http.MethodPost, all, "demo", fields{"url": l.images + "/both"})
 }
 
 func (l *lab) waitArtifact(id string) {

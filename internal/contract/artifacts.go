@@ -8,7 +8,10 @@ func artifactRoutes() []Route {
 		},
 		{
 			Method: "POST", Path: "/artifacts", Who: Any, Body: "artifact", Golden: []string{"artifact-create"},
-			Refusals: []Refusal{{400, "missing url in request"}, {403, "only the system namespace can create shared artifacts"}, noNamespace},
+			Refusals: []Refusal{
+				{400, "missing url in request"}, {403, "only the system namespace can create shared artifacts"}, noNamespace,
+				{409, "artifacts of other namespaces come from"},
+			},
 		},
 		{
 			Method: "DELETE", Path: "/artifacts", Who: Any, Body: "[string]", Golden: []string{"artifact-delete-all"},

@@ -19,6 +19,7 @@ type module struct {
 	patience client.Strategy
 	args     *arguments
 	absent   bool // the object shall not be
+	check    bool // nothing shall be done, only said what would be
 	log      []string
 }
 
@@ -65,7 +66,7 @@ func (a *app) module(
 		use: kind + " FILE", short: short,
 		long: "FILE is the JSON object of arguments that Ansible gives a module: " + needed + "; state, which is present (the " +
 			"default) or absent; and what the API takes to create it: " + more + ".\n\nWhat is there and differs in an argument that is " +
-			"given is deleted and made anew; metadata is changed in place. This waits until all is done, unless --async says otherwise.\n\n" +
+			"given is deleted and made anew; metadata is changed in place. In check mode nothing is done. This waits until all is done, unless --async says otherwise.\n\n" +
 			"It prints a JSON object: changed, failed, meta (the object), log and msg. The exit code is 1 if failed is true.",
 		example: "sf-client ansible " + kind + " arguments.json", args: cobra.ExactArgs(1), offline: true,
 		run: func(ctx context.Context, _ *client.Client, args []string) error {
@@ -102,6 +103,9 @@ func (m *module) run(ctx context.Context, a *app, path string, do func(m *module
 	case "", "present":
 	default:
 		return outcome{}, failed("state is %q; want present or absent", state)
+	}
+	if check := m.args.flag("_ansible_check_mode"); check != nil {
+		m.check = *check
 	}
 	if a.strategy == "" && a.getenv("SHAKENFIST_ASYNC") == "" {
 		a.strategy = string(client.Block)

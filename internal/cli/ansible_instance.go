@@ -65,6 +65,9 @@ func (m *module) createInstance(ctx context.Context, want wantedInstance) (outco
 		return outcome{}, err
 	}
 	m.logf("creating instance %s", want.Name)
+	if m.check {
+		return outcome{changed: true}, nil
+	}
 	i, err := m.c.CreateInstance(ctx, want.CreateInstance)
 	if err != nil {
 		return outcome{}, err
@@ -84,6 +87,9 @@ func (m *module) createInstance(ctx context.Context, want wantedInstance) (outco
 
 func (m *module) deleteInstance(ctx context.Context, i api.Instance) (outcome, error) {
 	m.logf("deleting instance %s", i.UUID)
+	if m.check {
+		return outcome{changed: true}, nil
+	}
 	if i.State != deleteWait {
 		if _, err := m.c.DeleteInstance(ctx, i.UUID); err != nil && !missing(err) {
 			return outcome{object: i}, err
@@ -107,12 +113,14 @@ func (m *module) annotate(ctx context.Context, i api.Instance, want api.Object) 
 			continue
 		}
 		m.logf("setting metadata %s", key)
-		if err := m.c.SetInstanceMetadata(ctx, i.UUID, key, want[key]); err != nil {
-			return o, err
+		if !m.check {
+			if err := m.c.SetInstanceMetadata(ctx, i.UUID, key, want[key]); err != nil {
+				return o, err
+			}
 		}
 		o.changed = true
 	}
-	if !o.changed {
+	if !o.changed || m.check {
 		return o, nil
 	}
 	var err error

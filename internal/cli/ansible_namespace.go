@@ -29,12 +29,18 @@ func (m *module) namespace(ctx context.Context) (outcome, error) {
 		return gone("namespace", name)
 	case m.absent:
 		m.logf("deleting namespace %s", name)
+		if m.check {
+			return outcome{changed: true}, nil
+		}
 		if err := m.c.DeleteNamespace(ctx, name); err != nil {
 			return outcome{object: n}, err
 		}
 		return outcome{changed: true}, nil
 	case !exists:
 		m.logf("creating namespace %s", name)
+		if m.check {
+			return outcome{changed: true}, nil
+		}
 		n, err := m.c.CreateNamespace(ctx, api.CreateNamespace{Namespace: name, KeyName: keyName, Key: key})
 		if err != nil {
 			return outcome{}, err
@@ -50,6 +56,9 @@ func (m *module) namespaceKey(ctx context.Context, n api.Namespace, keyName, key
 		return outcome{object: n}, nil
 	}
 	m.logf("adding key %s", keyName)
+	if m.check {
+		return outcome{changed: true, object: n}, nil
+	}
 	if err := m.c.AddKey(ctx, n.Name, api.AddKey{KeyName: keyName, Key: key}); err != nil {
 		return outcome{object: n}, err
 	}

@@ -64,6 +64,9 @@ func (m *module) createNetwork(ctx context.Context, want api.CreateNetwork) (out
 		return outcome{}, failed("a network needs a name and a netblock to be created")
 	}
 	m.logf("creating network %s", *want.Name)
+	if m.check {
+		return outcome{changed: true}, nil
+	}
 	n, err := m.c.CreateNetwork(ctx, want)
 	if err != nil {
 		return outcome{}, err
@@ -104,6 +107,9 @@ func (m *module) replaceNetwork(ctx context.Context, n api.Network, want api.Cre
 
 func (m *module) deleteNetwork(ctx context.Context, n api.Network) (outcome, error) {
 	m.logf("deleting network %s", n.UUID)
+	if m.check {
+		return outcome{changed: true}, nil
+	}
 	if _, err := m.c.DeleteNetwork(ctx, n.UUID); err != nil {
 		return outcome{object: n}, err
 	}

@@ -164,9 +164,9 @@ func nodeCommands() []Command {
 	return []Command{
 		{Name: "node list", Script: script},
 		{Name: "node show", Args: "NODE", Script: script},
-		{Name: "node delete", Args: "NODE", Script: script},
+		{Name: "node delete", Args: "NODE", Script: "script/node-delete.txtar"},
 		{Name: "node events", Args: "NODE", Options: eventOptions, Script: script},
 		{Name: "node resources", Args: "NODE", Script: script},
-		{Name: "node cpuhogs", Args: "NODE", Options: []string{"-t", "--threshold", "-i", "--ignore"}, Script: script},
+		{Name: "node cpuhogs", Options: []string{"-t", "--threshold", "-i", "--ignore"}, Script: script},
 	}
 }

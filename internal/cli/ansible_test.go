@@ -121,3 +121,34 @@ func TestWhatIsNotDescribedIsNotCompared(t *testing.T) {
 		t.Errorf("of a failed one: %v", got)
 	}
 }
+
+func FuzzArgumentsOfAModule(f *testing.F) {
+	for _, seed := range []string{
+		`{"name": "web1", "cpus": "1", "disk": [{"size": "8"}, "2@x", null], "network": "lan", "video": {}, "metadata": {"a": 1}}`,
+		`{"disks": [[]], "networks": [{"network_uuid": {}}], "diskspecs": ["size=a"], "uefi": 1, "cpu": 1e999, "side_channels": {"a": 1}}`,
+		`{"disk": {"size": -1, "colour": "blue"}, "networkspecs": ["network_uuid=a=b,float=maybe"]}`,
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		values := map[string]any{}
+		d := json.NewDecoder(strings.NewReader(text))
+		d.UseNumber()
+		if d.Decode(&values) != nil {
+			t.Skip("not the JSON of an object")
+		}
+		m := &module{args: newArguments(values)}
+		w, err := m.wantedInstance()
+		if err != nil || m.read() != nil {
+			return
+		}
+		b, err := json.Marshal(w.CreateInstance)
+		if err != nil {
+			t.Fatalf("%s makes a request that has no form in JSON: %v", text, err)
+		}
+		var again api.CreateInstance
+		if err := json.Unmarshal(b, &again); err != nil || again.CPUs != w.CPUs || len(again.Disk) != len(w.Disk) {
+			t.Errorf("%s became %s: %v", text, b, err)
+		}
+	})
+}

@@ -9,17 +9,19 @@ func artifactRoutes() []Route {
 		{
 			Method: "POST", Path: "/artifacts", Who: Any, Body: "artifact", Golden: []string{"artifact-create"},
 			Refusals: []Refusal{
-				{400, "missing url in request"}, {403, "only the system namespace can create shared artifacts"}, noNamespace,
+				{400, "missing url in request"},
+				{403, "only the system namespace can create shared artifacts"},
+				{404, noNamespace},
 				{409, "artifacts of other namespaces come from"},
 			},
 		},
 		{
 			Method: "DELETE", Path: "/artifacts", Who: Any, Body: "[string]", Golden: []string{"artifact-delete-all"},
-			Refusals: []Refusal{unconfirmed, whose, notMine},
+			Refusals: []Refusal{{400, unconfirmed}, {400, whose}, {401, notMine}},
 		},
-		{Method: "GET", Path: "/artifacts/{ref}", Who: Shared, Body: "artifact", Golden: []string{"artifact-show"}, Refusals: []Refusal{ambiguous}},
+		{Method: "GET", Path: "/artifacts/{ref}", Who: Shared, Body: "artifact", Golden: []string{"artifact-show"}, Refusals: []Refusal{{400, ambiguous}}},
 		{Method: "DELETE", Path: "/artifacts/{ref}", Who: Trusted, Body: "artifact or null", Golden: []string{"artifact-delete", "artifact-delete-again"}},
-		{Method: "GET", Path: "/artifacts/{ref}/events", Who: Shared, Body: "[event]", Golden: []string{"artifact-events"}, Refusals: []Refusal{badEventType}},
+		{Method: "GET", Path: "/artifacts/{ref}/events", Who: Shared, Body: "[event]", Golden: []string{"artifact-events"}, Refusals: []Refusal{{400, badEventType}}},
 		{Method: "GET", Path: "/artifacts/{ref}/versions", Who: Shared, Body: "[version]", Golden: []string{"artifact-versions"}},
 		{
 			Method: "POST", Path: "/artifacts/upload/{name}", Who: Any, Issue: 4,

@@ -53,7 +53,7 @@ func check(at string, v any, want string) error {
 		}
 		want = optional
 	}
-	ok := false
+	var ok bool
 	switch {
 	case want == "any":
 		return exact(at, v)

@@ -9,12 +9,11 @@ func Commands() []Command {
 }
 
 // Options that several rows share.
-var (
-	eventOptions     = []string{"-t", "--type", "-l", "--limit"}
-	namespaceOption  = []string{"--namespace"}
-	deleteAllOptions = []string{"--confirm", "--namespace"}
-	sharedOptions    = []string{"--not-shared", "--shared", "--namespace"}
-)
+
+func eventOptions() []string     { return []string{"-t", "--type", "-l", "--limit"} }
+func namespaceOption() []string  { return []string{"--namespace"} }
+func deleteAllOptions() []string { return []string{"--confirm", "--namespace"} }
+func sharedOptions() []string    { return []string{"--not-shared", "--shared", "--namespace"} }
 
 func adminCommands() []Command {
 	return []Command{
@@ -30,8 +29,8 @@ func adminCommands() []Command {
 func artifactCommands() []Command {
 	const script = "script/artifact.txtar"
 	return []Command{
-		{Name: "artifact cache", Args: "URL", Options: sharedOptions, Script: script},
-		{Name: "artifact upload", Args: "NAME FILE", Options: append(sharedOptions[:3:3], "--source_url"), Issue: 4},
+		{Name: "artifact cache", Args: "URL", Options: sharedOptions(), Script: script},
+		{Name: "artifact upload", Args: "NAME FILE", Options: append(sharedOptions(), "--source_url"), Issue: 4},
 		{Name: "artifact download", Args: "REF DEST", Script: script},
 		{Name: "artifact list", Script: script},
 		{Name: "artifact show", Args: "REF", Script: script},
@@ -41,7 +40,7 @@ func artifactCommands() []Command {
 		{Name: "artifact max-versions", Args: "REF N", Issue: 4},
 		{Name: "artifact share", Args: "REF", Issue: 4},
 		{Name: "artifact unshare", Args: "REF", Issue: 4},
-		{Name: "artifact events", Args: "REF", Options: eventOptions, Script: script},
+		{Name: "artifact events", Args: "REF", Options: eventOptions(), Script: script},
 		{Name: "artifact set-metadata", Args: "REF KEY VALUE", Script: script},
 		{Name: "artifact delete-metadata", Args: "REF KEY", Script: script},
 		{Name: "label update", Args: "NAME BLOB", Issue: 4},
@@ -72,9 +71,9 @@ func instanceCommands() []Command {
 				"--bios", "--uefi", "--no-secure-boot", "--secure-boot", "--nvram-template", "--force", "-m", "--metadata", "-s", "--side-channel",
 			},
 		},
-		{Name: "instance delete", Args: "REF", Options: namespaceOption, Script: script},
-		{Name: "instance delete-all", Options: deleteAllOptions, Script: script},
-		{Name: "instance events", Args: "REF", Options: eventOptions, Script: script},
+		{Name: "instance delete", Args: "REF", Options: namespaceOption(), Script: script},
+		{Name: "instance delete-all", Options: deleteAllOptions(), Script: script},
+		{Name: "instance events", Args: "REF", Options: eventOptions(), Script: script},
 		{Name: "instance set-metadata", Args: "REF KEY VALUE", Script: script},
 		{Name: "instance delete-metadata", Args: "REF KEY", Script: script},
 		{Name: "instance poweron", Args: "REF", Script: script},
@@ -125,7 +124,7 @@ func namespaceCommands() []Command {
 		{Name: "namespace show", Args: "NAMESPACE", Script: script},
 		{Name: "namespace create", Args: "NAMESPACE", Script: script},
 		{Name: "namespace delete", Args: "NAMESPACE", Script: script},
-		{Name: "namespace clean", Options: deleteAllOptions, Script: script},
+		{Name: "namespace clean", Options: deleteAllOptions(), Script: script},
 		{Name: "namespace add-key", Args: "NAMESPACE KEYNAME KEY", Script: script},
 		{Name: "namespace update-key", Args: "NAMESPACE KEYNAME KEY", Script: script},
 		{Name: "namespace delete-key", Args: "NAMESPACE KEYNAME", Script: script},
@@ -146,14 +145,14 @@ func networkCommands() []Command {
 			Name: "network create", Args: "NAME NETBLOCK", Script: script,
 			Options: []string{"--dhcp", "--no-dhcp", "--nat", "--no-nat", "--dns", "--no-dns", "--namespace"},
 		},
-		{Name: "network delete", Args: "REF", Options: namespaceOption, Script: script},
-		{Name: "network delete-all", Options: deleteAllOptions, Script: script},
+		{Name: "network delete", Args: "REF", Options: namespaceOption(), Script: script},
+		{Name: "network delete-all", Options: deleteAllOptions(), Script: script},
 		{Name: "network instances", Args: "REF", Script: script},
 		{Name: "network ping", Args: "REF ADDRESS", Issue: 5},
 		{Name: "network addresses", Args: "REF", Script: script},
 		{Name: "network add-routed", Args: "REF", Issue: 5},
 		{Name: "network delete-routed", Args: "REF ADDRESS", Issue: 5},
-		{Name: "network events", Args: "REF", Options: eventOptions, Script: script},
+		{Name: "network events", Args: "REF", Options: eventOptions(), Script: script},
 		{Name: "network set-metadata", Args: "REF KEY VALUE", Script: script},
 		{Name: "network delete-metadata", Args: "REF KEY", Script: script},
 	}
@@ -165,7 +164,7 @@ func nodeCommands() []Command {
 		{Name: "node list", Script: script},
 		{Name: "node show", Args: "NODE", Script: script},
 		{Name: "node delete", Args: "NODE", Script: "script/node-delete.txtar"},
-		{Name: "node events", Args: "NODE", Options: eventOptions, Script: script},
+		{Name: "node events", Args: "NODE", Options: eventOptions(), Script: script},
 		{Name: "node resources", Args: "NODE", Script: script},
 		{Name: "node cpuhogs", Options: []string{"-t", "--threshold", "-i", "--ignore"}, Script: script},
 	}

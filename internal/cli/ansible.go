@@ -68,7 +68,7 @@ func (a *app) module(
 			"default) or absent; and what the API takes to create it: " + more + ".\n\nWhat is there and differs in an argument that is " +
 			"given is deleted and made anew; metadata is changed in place. In check mode nothing is done. This waits until all is done, unless --async says otherwise.\n\n" +
 			"It prints a JSON object: changed, failed, meta (the object), log and msg. The exit code is 1 if failed is true.",
-		example: "sf-client ansible " + kind + " arguments.json", args: cobra.ExactArgs(1), offline: true,
+		example: "sf-client ansible " + kind + " arguments.json", args: cobra.ExactArgs(1), file: 1, offline: true,
 		run: func(ctx context.Context, _ *client.Client, args []string) error {
 			m := &module{}
 			o, err := m.run(ctx, a, args[0], run)

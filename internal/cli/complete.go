@@ -24,6 +24,8 @@ func (a *app) completion(l leaf) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, args []string, start string) ([]cobra.Completion, cobra.ShellCompDirective) {
 		var f completer
 		switch {
+		case len(args) == l.file-1:
+			return nil, cobra.ShellCompDirectiveDefault // which is files
 		case len(args) == 0:
 			f = l.complete
 		case len(args) == 1 && l.next != nil:

@@ -21,6 +21,7 @@ type leaf struct {
 	complete completer                    // of the first argument; may be nil
 	next     func(first string) completer // of the second argument, after the first; may be nil
 	flags    func(f *pflag.FlagSet)
+	file     int      // which argument, from 1, is the path of a file; 0 for none
 	columns  []string // of the list that it prints with app.list; nil if it prints none
 	waits    bool     // has --wait and --timeout, and waits with app.wait
 	offline  bool     // run gets no client

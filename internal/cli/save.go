@@ -20,7 +20,7 @@ func (a *app) artifactDownload() *cobra.Command {
 		use: "download ARTIFACT FILE", short: "Write the newest version of an artifact to a file",
 		long: "FILE is there only once all of the content is, and its size and checksum were compared. If a download breaks off, " +
 			"what is there is kept beside FILE, and the same command takes it up.",
-		example: "sf-client artifact download debian:12 debian.qcow2", args: cobra.ExactArgs(2), complete: artifactNames,
+		example: "sf-client artifact download debian:12 debian.qcow2", args: cobra.ExactArgs(2), complete: artifactNames, file: 2,
 		run: func(ctx context.Context, c *client.Client, args []string) error {
 			v, err := c.GetArtifact(ctx, args[0])
 			if err != nil {

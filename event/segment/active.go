@@ -1,12 +1,12 @@
 package segment
 
 import (
-	"bytes"
 	"cmp"
 	"errors"
 	"io"
 	"os"
 	"slices"
+	"sync/atomic"
 )
 
 // active is the file of a series that is appended to.
@@ -14,11 +14,12 @@ type active struct {
 	path    string
 	number  int
 	f       *os.File
-	size    int64   // bytes of whole records; what lies behind them in the file doesn't count
-	synced  int64   // bytes of them that are safe on disk
-	named   bool    // the file's name is safe on disk
-	closing bool    // its segment may be there already, so nothing more may be appended
-	entries []entry // one for each record, in the file's order
+	size    int64       // bytes of whole records; what lies behind them in the file doesn't count
+	synced  int64       // bytes of them that are safe on disk
+	named   bool        // the file's name is safe on disk
+	said    atomic.Bool // that a part of it is damaged
+	closing bool        // its segment may be there already, so nothing more may be appended
+	entries []entry     // one for each record, in the file's order
 	span
 }
 
@@ -39,50 +40,44 @@ func (s *span) add(at int64) {
 	s.newest = max(s.newest, at)
 }
 
-// cut is what lies behind the last whole record of an active file.
-type cut struct {
-	rest    []byte
-	damaged bool // these are not the beginnings of a write that a crash cut off
-}
-
-// openActive opens an active file that another process has left.
-func openActive(path string, number int) (*active, cut, error) {
+// openActive opens an active file that another process has left, and returns how many bytes between its records and behind
+// them are no records.
+func openActive(path string, number int) (a *active, lost, tail int64, err error) {
 	f, err := os.OpenFile(path, os.O_RDWR, 0) //nolint:gosec // a file of ours
 	if err != nil {
-		return nil, cut{}, err
+		return nil, 0, 0, err
 	}
 	data, err := io.ReadAll(f)
 	if err != nil {
-		return nil, cut{}, errors.Join(err, f.Close())
+		return nil, 0, 0, errors.Join(err, f.Close())
 	}
-	a := &active{path: path, number: number, f: f}
-	return a, a.scan(data), nil
+	a = &active{path: path, number: number, f: f}
+	lost, tail = a.scan(data)
+	return a, lost, tail, nil
 }
 
-// scan finds the records in what an active file has.
-func (a *active) scan(data []byte) cut {
-	rest := data
-	for len(rest) > 0 {
-		r, n, err := decode(rest)
+// scan finds the records in what an active file has. What lies between two of them was damaged later; what lies behind the
+// last is most likely a write that a crash cut off.
+func (a *active) scan(data []byte) (lost, tail int64) {
+	for at := 0; at < len(data); {
+		r, n, err := decode(data[at:])
 		if err != nil {
-			// A write that was cut off leaves the beginning of a record, or a file that grew and was not filled.
-			return cut{rest, errors.Is(err, errBroken) && len(bytes.Trim(rest, "\x00")) > 0}
+			at++
+			continue
 		}
+		lost += int64(at) - a.size
+		a.size = int64(at)
 		a.note(r, n)
-		a.size += int64(n)
-		rest = rest[n:]
+		at += n
 	}
-	return cut{}
+	return lost, int64(len(data)) - a.size
 }
 
-// note takes up a record of n bytes that lies at the end.
+// note takes up the record of n bytes that lies at the end.
 func (a *active) note(r raw, n int) {
-	a.entries = append(a.entries, a.entry(r, n, a.size))
+	a.entries = append(a.entries, entry{hashOf(r.object), r.at, uint32(a.size), uint32(n)}) //nolint:gosec // files are small
 	a.add(r.at)
-}
-
-func (a *active) entry(r raw, n int, offset int64) entry {
-	return entry{hashOf(r.object), r.at, uint32(offset), uint32(n)} //nolint:gosec // files are small
+	a.size += int64(n)
 }
 
 // settle drops what lies behind the last whole record and sees the rest safe on disk.
@@ -122,13 +117,12 @@ func (a *active) took(b []byte) {
 			return // they were encoded just now
 		}
 		a.note(r, n)
-		a.size += int64(n)
 		b = b[n:]
 	}
 }
 
-// find returns an object's newest records, n of them or all, that are not older than since.
-func (a *active) find(object string, n int, since int64) ([]Record, error) {
+// find returns an object's newest records, n of them or all, that are not older than since, and whether one is damaged.
+func (a *active) find(object string, n int, since int64) (all []Record, damaged bool, err error) {
 	hash := hashOf(object)
 	var found []entry
 	for _, e := range a.entries {
@@ -137,7 +131,6 @@ func (a *active) find(object string, n int, since int64) ([]Record, error) {
 		}
 	}
 	slices.SortFunc(found, func(x, y entry) int { return cmp.Compare(y.at, x.at) })
-	var all []Record
 	seen := map[string]bool{}
 	for i, e := range found {
 		// Only the ID orders records of the same moment, so all of those are read.
@@ -146,11 +139,12 @@ func (a *active) find(object string, n int, since int64) ([]Record, error) {
 		}
 		b := make([]byte, e.length)
 		if _, err := a.f.ReadAt(b, int64(e.offset)); err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		r, _, err := decode(b)
 		if err != nil {
-			return nil, err
+			damaged = true
+			continue
 		}
 		if string(r.object) == object && !seen[string(r.id)] {
 			seen[string(r.id)] = true
@@ -158,5 +152,5 @@ func (a *active) find(object string, n int, since int64) ([]Record, error) {
 		}
 	}
 	slices.SortFunc(all, newestFirst)
-	return all[:min(n, len(all))], nil
+	return all[:min(n, len(all))], damaged, nil
 }

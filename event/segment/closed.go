@@ -3,7 +3,6 @@ package segment
 import (
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"hash/crc32"
 	"io"
 	"math"
@@ -125,19 +124,18 @@ func (x index) first(hash uint64) int {
 	return max(0, sort.Search(n, func(i int) bool { return x.hash(i) >= hash })-1)
 }
 
-// encodeSegment returns the closed file of the records in data. A record that is there twice is taken once.
-func encodeSegment(data []byte) ([]byte, error) {
-	if len(data) > math.MaxInt32 {
-		return nil, fmt.Errorf("%d bytes are more than a file can have", len(data))
-	}
-	var all []sortable
-	for rest := data; len(rest) > 0; {
-		r, n, err := decode(rest)
+// encodeSegment returns the closed file of the records that lie in data at these places. A record that is there twice is
+// taken once, and one that was damaged meanwhile is left out.
+func encodeSegment(data []byte, places []entry) (file []byte, damaged bool) {
+	all := make([]sortable, 0, len(places))
+	for _, e := range places {
+		b := data[e.offset : e.offset+e.length]
+		r, _, err := decode(b)
 		if err != nil {
-			return nil, err
+			damaged = true
+			continue
 		}
-		all = append(all, sortable{hashOf(r.object), r, rest[:n]})
-		rest = rest[n:]
+		all = append(all, sortable{e.hash, r, b})
 	}
 	slices.SortFunc(all, sortable.compare)
 	all = slices.CompactFunc(all, func(a, b sortable) bool { return a.compare(b) == 0 })
@@ -156,5 +154,5 @@ func encodeSegment(data []byte) ([]byte, error) {
 		about.add(s.at)
 	}
 	about.indexAt, about.indexCRC = int64(len(b)), crc32.Checksum(x, castagnoli)
-	return about.encode(append(b, x...)), nil
+	return about.encode(append(b, x...)), damaged
 }

@@ -92,34 +92,22 @@ func (l *Log) loadActive(ctx context.Context, s *series, number int, path string
 			return err
 		}
 	}
-	a, cut, err := openActive(path, number)
+	a, lost, tail, err := openActive(path, number)
 	if err != nil {
 		return problem("segment.Open", path, err, "a file of events cannot be opened")
 	}
 	s.active = a
-	if cut.damaged {
-		l.o.Log.WarnContext(ctx, "a file of events is damaged; what is before the damage is kept, the rest is set aside",
-			slog.String("file", path), slog.Int64("kept", a.size), slog.Int("lost", len(cut.rest)))
-		if err := l.keepBroken(path, cut.rest); err != nil {
-			return err
-		}
-	} else if len(cut.rest) > 0 {
-		l.o.Log.InfoContext(ctx, "a crash cut off the last write to a file of events, which is dropped; events of the store are written again",
-			slog.String("file", path), slog.Int("bytes", len(cut.rest)))
+	if lost > 0 {
+		l.o.Log.WarnContext(ctx, "a part of a file of events is damaged; its events are missing from lists",
+			slog.String("file", path), slog.Int64("bytes", lost))
+	}
+	if tail > 0 {
+		l.o.Log.InfoContext(ctx, "the last write to a file of events was cut off and is dropped; what is in the store still is written again",
+			slog.String("file", path), slog.Int64("bytes", tail))
 	}
 	if err := a.settle(); err != nil {
 		return problem("segment.Open", path, err, "a file of events cannot be written")
 	}
-	return nil
-}
-
-// keepBroken writes what was cut off an active file beside it.
-func (l *Log) keepBroken(path string, lost []byte) error {
-	path = strings.TrimSuffix(path, activeSuffix) + brokenSuffix
-	if err := os.WriteFile(path, lost, 0o600); err != nil {
-		return problem("segment.Open", path, err, "what is damaged cannot be set aside")
-	}
-	l.broken = append(l.broken, file{path, int64(len(lost))})
 	return nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"math"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/shakenfist/shakenfist/fault"
@@ -21,7 +22,7 @@ func (l *Log) Newest(ctx context.Context, object string, n int, series ...string
 	if n < 1 {
 		n = math.MaxInt
 	}
-	all, closed, err := l.newestActive(object, n, series)
+	all, closed, err := l.newestActive(ctx, object, n, series)
 	if err != nil {
 		return nil, fault.Wrap(op, object, err)
 	}
@@ -48,7 +49,7 @@ type dated struct {
 }
 
 // newestActive reads the active files, and says which closed ones there are at the same moment.
-func (l *Log) newestActive(object string, n int, names []string) ([]Record, []dated, error) {
+func (l *Log) newestActive(ctx context.Context, object string, n int, names []string) ([]Record, []dated, error) {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
 	if l.closed {
@@ -63,9 +64,12 @@ func (l *Log) newestActive(object string, n int, names []string) ([]Record, []da
 		}
 		since := s.since(now)
 		if s.active != nil {
-			more, err := s.active.find(object, n, since)
+			more, damaged, err := s.active.find(object, n, since)
 			if err != nil {
 				return nil, nil, problem("segment.Newest", s.active.path, err, "a file of events cannot be read")
+			}
+			if damaged {
+				l.damaged(ctx, &s.active.said, s.active.path)
 			}
 			all = merge(all, more, n)
 		}
@@ -95,10 +99,17 @@ func (l *Log) newestClosed(ctx context.Context, c dated, object string, n int) (
 		return found, l.discard(ctx, c, err)
 	case err != nil:
 		return nil, problem("segment.Newest", c.path, err, "a file of events cannot be read")
-	case damaged && !c.said.Swap(true):
-		l.o.Log.WarnContext(ctx, "a part of a file of events is damaged; its events are missing from lists", slog.String("file", c.path))
+	case damaged:
+		l.damaged(ctx, &c.said, c.path)
 	}
 	return found, nil
+}
+
+// damaged tells once that a part of a file can't be read.
+func (l *Log) damaged(ctx context.Context, said *atomic.Bool, path string) {
+	if !said.Swap(true) {
+		l.o.Log.WarnContext(ctx, "a part of a file of events is damaged; its events are missing from lists", slog.String("file", path))
+	}
 }
 
 // discard sets a closed file aside that turned out to be unreadable.

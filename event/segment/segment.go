@@ -11,7 +11,7 @@
 //	<series>-<number>.active    what is appended to
 //	<series>-<number>.segment   closed
 //	<series>-<number>.partial   being closed; removed at the next start
-//	<series>-<number>.broken    could not be read, for somebody to look at; the first to go when room is wanted
+//	<series>-<number>.broken    closed, but unreadable; the first to go when room is wanted
 package segment
 
 import (

@@ -18,9 +18,9 @@ func (l *Log) turn(ctx context.Context, s *series) error {
 	if _, err := a.f.ReadAt(data, 0); err != nil && a.size > 0 {
 		return problem("segment.turn", a.path, err, "a file of events cannot be read")
 	}
-	b, err := encodeSegment(data)
-	if err != nil {
-		return problem("segment.turn", a.path, err, "a file of events cannot be closed")
+	b, damaged := encodeSegment(data, a.entries)
+	if damaged {
+		l.damaged(ctx, &a.said, a.path)
 	}
 	partial, path := l.path(s, a.number, partialSuffix), l.path(s, a.number, segmentSuffix)
 	if err := writeFile(partial, b); err != nil {
@@ -28,7 +28,7 @@ func (l *Log) turn(ctx context.Context, s *series) error {
 		return problem("segment.turn", path, err, "a file of events cannot be closed")
 	}
 	a.closing = true
-	err = step.Do(ctx, "rename event file", filepath.Base(path), func() error { return os.Rename(partial, path) })
+	err := step.Do(ctx, "rename event file", filepath.Base(path), func() error { return os.Rename(partial, path) })
 	if err == nil {
 		err = syncDir(l.o.Dir)
 	}

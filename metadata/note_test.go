@@ -18,7 +18,7 @@ import (
 func TestWhatIsNotedIsKeptUnderItsKey(t *testing.T) {
 	t.Parallel()
 	p := open(t, memstore.New())
-	p.make(t, "a")
+	p.make(t)
 	odd := "a/b\x00 \n\"ü" + strings.Repeat("k", 3000)
 	for key, value := range map[string]any{"k": "v", odd: []any{"x"}, "n": 1.5, "o": values{"x": nil}} {
 		require.NoError(t, p.Put(t.Context(), metadata.Instance, "a", key, value))
@@ -46,7 +46,7 @@ func TestWhatIsNotedIsKeptUnderItsKey(t *testing.T) {
 func TestNumbersComeBackAsTheyWereGiven(t *testing.T) {
 	t.Parallel()
 	p := open(t, memstore.New())
-	p.make(t, "a")
+	p.make(t)
 	given := `{"big":12345678901234567890,"deep":[{"n":-9007199254740993}],"float":1.5,"whole":7}`
 	d := json.NewDecoder(strings.NewReader(given))
 	d.UseNumber()
@@ -72,7 +72,7 @@ func TestWhatMayNotBeNotedLeavesNothing(t *testing.T) {
 	t.Parallel()
 	s := memstore.New()
 	p := open(t, s)
-	p.make(t, "a")
+	p.make(t)
 	require.NoError(t, p.Put(t.Context(), metadata.Instance, "a", "half", strings.Repeat("x", metadata.MaxBytes/2)))
 	before := keys(t, s, "")
 	for name, c := range map[string]struct {
@@ -103,7 +103,7 @@ func TestWhatMayNotBeNotedLeavesNothing(t *testing.T) {
 func TestWhatIsThereAlreadyHindersNobody(t *testing.T) {
 	t.Parallel()
 	p := open(t, memstore.New())
-	p.make(t, "a")
+	p.make(t)
 	require.NoError(t, p.Put(t.Context(), metadata.Network, "a", "k", strings.Repeat("x", metadata.MaxBytes-8)))
 	require.ErrorIs(t, p.Put(t.Context(), metadata.Network, "a", "l", "y"), fault.Invalid)
 	require.NoError(t, p.Delete(t.Context(), metadata.Network, "a", "k"), "too much can't be made less")
@@ -114,7 +114,7 @@ func TestWritersOfOneObjectLoseNothing(t *testing.T) {
 	t.Parallel()
 	s := memstore.New()
 	processes := []*process{open(t, s), open(t, s)}
-	processes[0].make(t, "a")
+	processes[0].make(t)
 	require.NoError(t, processes[1].view.Fresh(t.Context()))
 	want := values{}
 	var writers sync.WaitGroup
@@ -127,7 +127,7 @@ func TestWritersOfOneObjectLoseNothing(t *testing.T) {
 				t.Error(err)
 			}
 			if i%4 == 0 {
-				p.make(t, "a") // the object changes, too
+				p.make(t) // the object changes, too
 			}
 		})
 	}
@@ -145,7 +145,7 @@ func TestNotesGoWithTheirObject(t *testing.T) {
 	a, b := open(t, s), open(t, s)
 	outcomes := map[string]int{}
 	for range 200 {
-		a.make(t, "a")
+		a.make(t)
 		require.NoError(t, b.view.Fresh(t.Context()))
 		var noting error
 		var racers sync.WaitGroup

@@ -53,11 +53,14 @@ func (p *process) guard(tx *view.Txn, id string) error {
 	return nil
 }
 
-// make makes, or changes, a thing.
-func (p *process) make(t *testing.T, id string) {
+// thingA is the thing that tests are about.
+const thingA = "a"
+
+// make makes, or changes, that thing.
+func (p *process) make(t *testing.T) {
 	t.Helper()
-	tx := view.Txn{Name: "make thing", Ref: id}
-	tx.Do(p.things.Put(id, thing{}))
+	tx := view.Txn{Name: "make thing", Ref: thingA}
+	tx.Do(p.things.Put(thingA, thing{}))
 	_, err := p.view.Commit(t.Context(), tx)
 	require.NoError(t, err)
 }

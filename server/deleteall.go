@@ -33,9 +33,10 @@ var (
 		{name: "confirm", kind: argAny, doc: "must be true, and nothing like it", example: true},
 		{name: "namespace", kind: argAny, doc: "whose; system must say so, and for others it can only be their own"},
 	}
-	deleteNetworksArgs = append([]arg{
+	deleteNetworksArgs = []arg{
+		deleteAllArgs[0], deleteAllArgs[1],
 		{name: "clean_wait", kind: argBool, doc: "networks in use go too, once they are not; absent: false, they stay and the answer is 403"},
-	}, deleteAllArgs...)
+	}
 )
 
 // doomed returns the namespace of which everything shall be deleted. It fails with fault.Invalid unless the caller means it.

@@ -59,8 +59,7 @@ func (s *server) answer(w http.ResponseWriter, r *http.Request, rt route) {
 	}
 	e := describe(err)
 	level := levelOf(r.Context(), e.Status)
-	var passing later
-	if errors.As(err, &passing) {
+	if passing, ok := errors.AsType[later](err); ok {
 		w.Header().Set("Retry-After", passing.seconds())
 		level = slog.LevelDebug // that callers do too much at once is their business
 	}

@@ -1,10 +1,11 @@
 package server
 
 import (
+	"net/http"
+
 	"github.com/shakenfist/shakenfist/api"
 	"github.com/shakenfist/shakenfist/fault"
 	"github.com/shakenfist/shakenfist/network"
-	"net/http"
 )
 
 // interfaceRoutes are the routes of interfaces.

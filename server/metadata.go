@@ -27,7 +27,7 @@ func (s *server) metadataRoutes() []route {
 				summary: "show what is noted on " + n.words, out: api.Object{},
 			},
 			route{
-				method: http.MethodPost, pattern: n.path, who: n.writes, handle: s.postMetadata(n), args: append([]arg{keyArg}, valueArgs...),
+				method: http.MethodPost, pattern: n.path, who: n.writes, handle: s.postMetadata(n), args: noteArgs,
 				summary: "note something on " + n.words,
 			},
 			route{
@@ -44,7 +44,9 @@ func (s *server) metadataRoutes() []route {
 }
 
 var (
-	keyArg    = arg{name: "key", kind: argText, must: true, missing: "no key specified", doc: "under which it is noted", example: "colour"}
+	noteArgs = []arg{
+		{name: "key", kind: argText, must: true, missing: "no key specified", doc: "under which it is noted", example: "colour"}, valueArgs[0],
+	}
 	valueArgs = []arg{{
 		name: "value", kind: argAny, must: true, missing: "no value specified", example: "red",
 		doc: `any JSON but null, false, 0, "", [] and {}; for the key tags of an instance a list, for affinity an object of whole numbers`,

@@ -3,6 +3,7 @@ package server
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -15,6 +16,12 @@ type raw struct {
 	contentType string
 	body        []byte
 	header      map[string]string // more headers; with an ETag the client is told if it has the body already
+}
+
+// each is a list whose views are made one by one, while they are written.
+type each struct {
+	count int
+	view  func(n int) any // the nth; it is written before the next is asked for
 }
 
 // moved is an answer that sends a browser elsewhere.
@@ -36,7 +43,7 @@ var statusOf = map[fault.Kind]int{
 // describe returns what a client is told of an error. The text of an internal one stays here: it may say things about the
 // machine that are nobody's business, and the log has it under the request's ID.
 func describe(err error) api.Error {
-	if marked, ok := err.(interface{ bare() error }); ok { //nolint:errorlint // handlers return such as they are
+	if marked, ok := err.(interface{ bare() error }); ok {
 		err = marked.bare()
 	}
 	kind := fault.KindOf(err)
@@ -77,6 +84,9 @@ func write(w http.ResponseWriter, r *http.Request, status int, body any) {
 	case moved:
 		h.Set("Location", b.location)
 		status = http.StatusFound
+	case each:
+		h.Set("Content-Type", "application/json")
+		content = b.encode()
 	default:
 		h.Set("Content-Type", "application/json")
 		content = encode(body)
@@ -88,10 +98,26 @@ func write(w http.ResponseWriter, r *http.Request, status int, body any) {
 	}
 }
 
-func encode(body any) []byte {
-	b, err := api.AppendJSON(nil, body)
+func encode(body any) []byte { return append(appendBody(nil, body), '\n') }
+
+func appendBody(dst []byte, body any) []byte {
+	dst, err := api.AppendJSON(dst, body)
 	if err != nil {
 		panic("server: a body does not marshal: " + err.Error()) // a defect of the body's type
 	}
-	return append(b, '\n')
+	return dst
+}
+
+func (l each) encode() []byte {
+	b := []byte{'['}
+	for n := range l.count {
+		if n > 0 {
+			b = append(b, ',')
+		}
+		b = appendBody(b, l.view(n))
+		if n == 0 { // the others are about as long
+			b = slices.Grow(b, (l.count-1)*len(b)*9/8+len("]\n"))
+		}
+	}
+	return append(b, "]\n"...)
 }

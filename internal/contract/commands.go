@@ -31,7 +31,7 @@ func artifactCommands() []Command {
 	return []Command{
 		{Name: "artifact cache", Args: "URL", Options: sharedOptions(), Script: script},
 		{Name: "artifact upload", Args: "NAME FILE", Options: append(sharedOptions(), "--source_url"), Issue: 4},
-		{Name: "artifact download", Args: "REF DEST", Script: script},
+		{Name: "artifact download", Args: "REF DEST", Script: "script/download.txtar"},
 		{Name: "artifact list", Script: script},
 		{Name: "artifact show", Args: "REF", Script: script},
 		{Name: "artifact versions", Args: "REF", Script: script},

@@ -5,7 +5,10 @@
 // It is written down by hand, from what clients send and read, and knows nothing of the code that serves it.
 package contract
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
 // Who says which callers a route answers.
 type Who string
@@ -88,7 +91,16 @@ type Command struct {
 	Options []string // the flags it has, with their dashes
 	Script  string   // the testscript below cmd/sf-client/testdata that runs it in each format
 	Issue   int      // as in Route
+
+	// What programs and people read in its output; "" for what has no such form. Names are separated by commas.
+	Columns string // of the table in pretty
+	Simple  string // the first line in --simple, if it is not Columns
+	Labels  string // of the lines in pretty, in their order
+	Keys    string // of the object in --json; there may be more
 }
+
+// Header returns the first line in --simple, "" if the command prints no table.
+func (c Command) Header() string { return cmp.Or(c.Simple, c.Columns) }
 
 // Done reports whether the row must hold today.
 func (c Command) Done() bool { return c.Issue == 0 }

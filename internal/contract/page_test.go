@@ -55,14 +55,16 @@ refusals of its row, a route answers
 			fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", r.Name(), r.Who, cellOf(r.Body), cellOf(refusals(r)))
 		}
 	}
-	b.WriteString("\n## Bodies\n\nAn int has no decimals and a float always has some; neither is ever in exponent form. A type with `?` may be\nnull, a key with `~` may be absent. `[x]` is a list of x, `{x}` an object whose values are x.\n\n| body | keys |\n|---|---|\n")
+	b.WriteString("\n## Bodies\n\nAn int has no decimals and a float always has some; neither is ever in exponent form. A type with `?` may be\n" +
+		"null, a key with `~` may be absent. `[x]` is a list of x, `{x}` an object whose values are x.\n\n| body | keys |\n|---|---|\n")
 	for _, name := range slices.Sorted(maps.Keys(shapes())) {
 		fmt.Fprintf(&b, "| %s | %s |\n", name, strings.Join(strings.Fields(strings.ReplaceAll(shapes()[name], ":", ": ")), " "))
 	}
-	b.WriteString("\n## Commands\n\nEach is run in every format by a script below [cmd/sf-client/testdata](../cmd/sf-client/testdata).\n\n| command | options | script |\n|---|---|---|\n")
+	b.WriteString("\n## Commands\n\nEach is run in every format by a script below [cmd/sf-client/testdata](../cmd/sf-client/testdata).\n\n" +
+		"| command | options | output | script |\n|---|---|---|---|\n")
 	for _, c := range Commands() {
 		if c.Done() {
-			fmt.Fprintf(&b, "| `%s` | %s | %s |\n", strings.TrimSpace(c.Name+" "+c.Args), strings.Join(c.Options, " "), c.Script)
+			fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", strings.TrimSpace(c.Name+" "+c.Args), strings.Join(c.Options, " "), output(c), c.Script)
 		}
 	}
 	b.WriteString("\n## What comes later\n\nThese are not served, and not in the OpenAPI document; these commands don't exist.\n")
@@ -70,6 +72,19 @@ refusals of its row, a route answers
 		fmt.Fprintf(&b, "\nIssue %d: %s.\n", issue, strings.Join(pending(issue), ", "))
 	}
 	return b.String()
+}
+
+// output says what is read in a command's output.
+func output(c Command) string {
+	var parts []string
+	for _, part := range []struct{ what, names string }{
+		{"columns", c.Columns}, {"columns in simple", c.Simple}, {"labels", c.Labels}, {"keys in JSON", c.Keys},
+	} {
+		if part.names != "" {
+			parts = append(parts, part.what+" "+strings.ReplaceAll(part.names, ",", ", "))
+		}
+	}
+	return strings.Join(parts, "; ")
 }
 
 func refusals(r Route) string {

@@ -37,6 +37,7 @@ type Artifact struct {
 	Created     time.Time // when it was asked for first
 	Deleted     time.Time // zero unless State is Deleted
 	Versions    []Version // ascending by index
+	Fetching    string    // the node that fetches it, or shall; "" while none has to
 }
 
 // Version is one content that an artifact had.
@@ -75,6 +76,9 @@ func (m *Manager) get(id string) (Artifact, bool) {
 	}
 	if a.State == Error {
 		a.Error = s.Error
+	}
+	if a.State != Deleted && s.Done < r.Fetch.Generation {
+		a.Fetching = r.Fetch.Node
 	}
 	return a, true
 }
@@ -128,7 +132,9 @@ func (m *Manager) FindOwned(_ context.Context, caller, ref string) (Artifact, er
 }
 
 func (m *Manager) finder(caller string, more ...func(string, Artifact) bool) lookup.Finder[Artifact] {
-	trusted := func(owner string, _ Artifact) bool { return m.Namespaces.Trusts(owner, caller) }
+	trusted := func(owner string, a Artifact) bool {
+		return m.Namespaces.Trusts(owner, caller) && (caller == system || !m.Namespaces.Predates(owner, a.Deleted))
+	}
 	tiers := []func(string, Artifact) bool{
 		func(owner string, _ Artifact) bool { return owner == caller },
 		trusted,

@@ -26,6 +26,7 @@ type Instance struct {
 	Machine  string // "pc" or "q35"
 	Resolved []Disk // empty until the images were resolved
 	Created  time.Time
+	Deleted  time.Time // when its end was asked for; zero if it is wanted
 }
 
 // Disk is a disk as the guest has it.
@@ -115,8 +116,8 @@ func (m *Manager) get(id string) (Instance, bool) {
 func (m *Manager) join(row row, s status) Instance {
 	r := row.Value
 	i := Instance{
-		ID: row.ID, Spec: r.Spec, Node: r.Node, Machine: r.Machine, Created: r.Created,
-		State: s.State, Error: s.Error, Power: string(s.Power), Resolved: []Disk{},
+		ID: row.ID, Spec: r.Spec, Node: r.Node, Machine: r.Machine, Created: r.Created, Deleted: r.Deleted,
+		State: s.State, Error: s.Error, Power: string(s.Power), Resolved: make([]Disk, len(s.Disks)),
 	}
 	if i.State == "" {
 		i.State = Initial
@@ -127,8 +128,8 @@ func (m *Manager) join(row row, s status) Instance {
 	if !r.Deleted.IsZero() && i.State != Deleted {
 		i.State = DeleteWait
 	}
-	for _, d := range s.Disks {
-		i.Resolved = append(i.Resolved, d.Disk)
+	for n, d := range s.Disks {
+		i.Resolved[n] = d.Disk
 	}
 	i.Metadata = m.Metadata.Of("instance", row.ID)
 	return i
@@ -143,7 +144,9 @@ func (m *Manager) Find(_ context.Context, caller, ref string) (Instance, error) 
 		ByName:    m.named,
 		Namespace: func(i Instance) string { return i.Namespace },
 		Tiers: []func(string, Instance) bool{
-			func(owner string, _ Instance) bool { return owner == caller || caller == namespace.System },
+			func(owner string, i Instance) bool {
+				return caller == namespace.System || owner == caller && !m.Namespaces.Predates(owner, i.Deleted)
+			},
 		},
 	}.Find(caller, ref)
 }
@@ -161,21 +164,24 @@ func (m *Manager) named(name string) []Instance {
 // Filter picks instances.
 type Filter struct {
 	Namespace string // "" for every namespace
-	All       bool   // deleted ones too
+	All       bool   // deleted ones too, but for those of an earlier namespace of that name
 }
 
 // List returns the instances that match, ascending by UUID.
 func (m *Manager) List(_ context.Context, f Filter) []Instance {
-	rows := m.rows.All
-	if f.Namespace != "" {
-		rows = func() []row { return m.rows.By("namespace", f.Namespace) }
+	var rows []row
+	if f.Namespace == "" {
+		rows = m.rows.All()
+	} else {
+		rows = m.rows.By("namespace", f.Namespace)
 	}
-	instances := []Instance{}
-	for _, row := range rows() {
+	instances := make([]Instance, 0, len(rows))
+	for _, row := range rows {
 		s, _ := m.statuses.Get(row.ID)
-		if f.All || s.Value.State != Deleted {
-			instances = append(instances, m.join(row, s.Value))
+		if s.Value.State == Deleted && (!f.All || f.Namespace != "" && m.Namespaces.Predates(f.Namespace, row.Value.Deleted)) {
+			continue
 		}
+		instances = append(instances, m.join(row, s.Value))
 	}
 	return instances
 }

@@ -170,6 +170,13 @@ func (m *Manager) Trusts(owner, other string) bool {
 	return ok && slices.Contains(row.Value.Trusts, other)
 }
 
+// Predates reports whether what ended at a moment was part of an earlier namespace of this name. One that is made again knows
+// nothing of the one before, whose ended objects can be read for a while.
+func (m *Manager) Predates(name string, ended time.Time) bool {
+	row, ok := m.rows.Get(name)
+	return ok && !ended.IsZero() && ended.Before(row.Value.Created)
+}
+
 // ownedPrefix begins the keys that say what a namespace owns. They lie outside the view: only commits look at them.
 func ownedPrefix(name string) string { return "c/owned/" + name + "/" }
 

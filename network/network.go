@@ -28,6 +28,8 @@ type Network struct {
 	State     State
 	Error     string // what went wrong and what to do; "" unless it could not be made
 	Created   time.Time
+	Deleted   time.Time // when its end was asked for; zero if it is wanted
+	Node      string    // that holds its gateway; "" while none does
 }
 
 // Spec asks for a network.
@@ -80,7 +82,7 @@ func (m *Manager) get(id string) (Network, bool) {
 	r := row.Value
 	n := Network{
 		ID: id, Name: r.Name, Namespace: r.Namespace, Netblock: r.Netblock, DHCP: r.DHCP, NAT: r.NAT, DNS: r.DNS,
-		VXLAN: r.VXLAN, Created: r.Created,
+		VXLAN: r.VXLAN, Created: r.Created, Deleted: r.Deleted, Node: r.Node,
 	}
 	s := m.status(id)
 	n.State, n.Error = s.State, s.Error
@@ -111,7 +113,9 @@ func (m *Manager) status(id string) status {
 // Find returns the network that ref, a UUID or a name, means to the caller. It fails with fault.NotFound and, if a name is
 // ambiguous, with fault.Invalid.
 func (m *Manager) Find(_ context.Context, caller, ref string) (Network, error) {
-	return m.finder(func(owner string, _ Network) bool { return owner == caller || caller == namespace.System }).Find(caller, ref)
+	return m.finder(func(owner string, n Network) bool {
+		return caller == namespace.System || owner == caller && !m.Namespaces.Predates(owner, n.Deleted)
+	}).Find(caller, ref)
 }
 
 // findIn is Find among the networks of one namespace, also for the system, which sees all: other tenants' networks of the same
@@ -143,7 +147,7 @@ func (m *Manager) named(name string) []Network {
 // Filter picks networks.
 type Filter struct {
 	Namespace string // "" for every namespace
-	All       bool   // deleted ones too
+	All       bool   // deleted ones too, but for those of an earlier namespace of that name
 }
 
 // List returns the networks that match, ascending by UUID.
@@ -154,9 +158,11 @@ func (m *Manager) List(_ context.Context, f Filter) []Network {
 	}
 	networks := []Network{}
 	for _, row := range rows() {
-		if n, ok := m.get(row.ID); ok && (f.All || n.State != Deleted) {
-			networks = append(networks, n)
+		n, ok := m.get(row.ID)
+		if !ok || n.State == Deleted && (!f.All || f.Namespace != "" && m.Namespaces.Predates(f.Namespace, n.Deleted)) {
+			continue
 		}
+		networks = append(networks, n)
 	}
 	return networks
 }

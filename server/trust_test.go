@@ -8,6 +8,7 @@ import (
 
 	"github.com/shakenfist/shakenfist/api"
 	"github.com/shakenfist/shakenfist/instance"
+	"github.com/shakenfist/shakenfist/network"
 )
 
 // trust lets other act on demo.
@@ -113,12 +114,28 @@ func TestTrustsAreRefusedByField(t *testing.T) {
 	}
 }
 
-// A namespace that is made again knows nothing of the one before.
+// A namespace that is made again knows nothing of the one before, whose objects can be read for an hour.
 func TestANamespaceIsMadeAfresh(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
 	get[any](l, http.MethodPut, "/auth/namespaces/other/metadata/k", "other", fields{"value": "v"})
 	get[any](l, http.MethodPost, "/auth/namespaces/other/trust", "other", fields{"external_namespace": "demo"})
+	net := l.makeNetwork("other", "lan")
+	vm := l.makeInstance("other", fields{"network_uuid": "lan"})
+	nic := l.interfaceOf(vm)
+	image := get[api.Artifact](l, http.MethodPost, "/artifacts", "other", fields{"url": l.images + "/disk"}).UUID
+	l.waitArtifact(image)
+	for _, path := range []string{"/instances/" + vm, "/networks/" + net, "/artifacts/" + image} {
+		get[any](l, http.MethodDelete, path, "other", nil)
+	}
+	l.waitInstance(vm, instance.Deleted)
+	l.waitNetwork(net, network.Deleted)
+	old := []string{
+		"/instances/" + vm, "/instances/" + vm + "/metadata", "/instances/" + vm + "/events", "/networks/" + net, "/artifacts/" + image, "/interfaces/" + nic,
+	}
+	for _, path := range old {
+		get[any](l, http.MethodGet, path, "other", nil)
+	}
 	token := l.token("other")
 	get[any](l, http.MethodDelete, "/auth/namespaces/other", "system", nil)
 	if left := l.everything(); strings.Contains(left, "metadata/namespace/other") {
@@ -130,6 +147,18 @@ func TestANamespaceIsMadeAfresh(t *testing.T) {
 	}
 	l.wantError(l.send(http.MethodGet, "/instances", "", nil, "Authorization", "Bearer "+token), http.StatusUnauthorized, "key no longer exists")
 	l.refuse(401, "unauthorized", http.MethodPost, "/auth", "", api.Auth{Namespace: "other", Key: "other"})
+
+	get[any](l, http.MethodPost, "/auth/namespaces/other/keys", "system", fields{"key_name": "new", "key": "of somebody else"})
+	fresh := "Bearer " + l.login("other", "of somebody else")
+	for _, path := range old {
+		l.wantError(l.send(http.MethodGet, path, "", nil, "Authorization", fresh), http.StatusNotFound, "not found")
+		get[any](l, http.MethodGet, path, "system", nil)
+	}
+	for _, path := range []string{"/instances?all=true", "/networks?all=true"} {
+		if a := l.send(http.MethodGet, path, "", nil, "Authorization", fresh); string(a.body) != "[]\n" {
+			t.Errorf("GET %s: %s", path, a.body)
+		}
+	}
 }
 
 func TestNamespacesAreRefusedInOrderAndLeaveNothing(t *testing.T) {

@@ -156,6 +156,9 @@ func (c *chore) recovered(ctx context.Context) {
 func (c *chore) retire(ctx context.Context) error {
 	gone, err := c.files.Retire(ctx)
 	for _, g := range gone {
+		if !g.ForRoom && (g.Series == string(Prune) || g.Series == forgottenSeries) {
+			continue // or there would be no end to it
+		}
 		message, extra := told(g)
 		if e := c.Record(ctx, Object{Kind: "node", ID: c.node}, Prune, message, extra); e != nil {
 			c.deps.Log.WarnContext(ctx, message, slog.Any("extra", extra), slog.Any("error", e)) // somebody should know

@@ -160,7 +160,8 @@ func marshal(e Event) []byte {
 
 // Record commits an event that tells of no change of an object, such as the progress of a download.
 func (r *Recorder) Record(ctx context.Context, about Object, t Type, message string, extra map[string]any) error {
-	_, err := r.store.Commit(step.Named(ctx, "commit event", about.ID), nil, []store.Op{r.Op(ctx, about, t, message, extra)})
+	name, ref := step.NameOf(ctx, "commit event", about.ID)
+	_, err := r.store.Commit(step.Named(ctx, name, ref), nil, []store.Op{r.Op(ctx, about, t, message, extra)})
 	return fault.Wrap("event.Record", about.ID, err)
 }
 

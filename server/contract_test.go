@@ -29,7 +29,7 @@ var chapters = map[string]func(*lab){
 }
 
 // TestEveryRowOfTheContractHolds fails if a row of the contract does not answer as it says, or if nothing shows that it does.
-func TestEveryRowOfTheContractHolds(t *testing.T) {
+func TestEveryRowOfTheContractHolds(t *testing.T) { //nolint:tparallel // all rows must be through before they are counted
 	t.Parallel()
 	proveRows(t)
 }

@@ -1,11 +1,12 @@
 package server
 
 import (
+	"net/http"
+
 	"github.com/shakenfist/shakenfist/api"
 	"github.com/shakenfist/shakenfist/fault"
 	"github.com/shakenfist/shakenfist/namespace"
 	"github.com/shakenfist/shakenfist/network"
-	"net/http"
 )
 
 // networkRoutes are the routes of networks.

@@ -15,6 +15,18 @@ quiet "a client that waits a second and asks again gets there"
 matches "after it was told to wait" "$WAITED" '[1-9][0-9]*'
 await "/instances/$vm" created
 
+# An image that is not there: the instance ends in error, exactly, and says why.
+create broken "[{\"size\": 1, \"base\": \"$IMAGES/gone.raw\", \"bus\": null, \"type\": \"disk\"}]" '[]'
+broken=$(text uuid)
+await "/instances/$broken" error
+matches "an instance that failed says why" "$(text error_message)" '.*404.*'
+send POST "/instances/$broken/poweron"
+refused "what never will be ready is not waited for" 409 "is not ready (error)"
+call DELETE "/instances/$broken"
+await "/instances/$broken" deleted
+send POST "/instances/$broken/poweron"
+refused "nor is what is deleted" 409 "is not ready (deleted)"
+
 call POST /artifacts "{\"url\": \"$IMAGES/base.raw\", \"shared\": false, \"namespace\": null}"
 is "an artifact is made" "$STATUS $(text artifact_type)" "200 image"
 image=$(text uuid)

@@ -94,7 +94,7 @@ func startDaemon(t *testing.T) (url, namespace, key string) {
 }
 
 // serveImage serves the smallest thing that is taken for a disk: empty, with the mark of a boot sector. One that is called
-// slow takes its time, which is what instances wait for.
+// slow takes its time, which is what instances wait for, and one that is called gone is not there.
 func serveImage(w http.ResponseWriter, r *http.Request) {
 	if strings.HasSuffix(r.URL.Path, "/slow.raw") && r.Method == http.MethodGet {
 		select {
@@ -102,6 +102,10 @@ func serveImage(w http.ResponseWriter, r *http.Request) {
 		case <-r.Context().Done():
 			return
 		}
+	}
+	if strings.HasSuffix(r.URL.Path, "/gone.raw") {
+		http.NotFound(w, r)
+		return
 	}
 	disk := make([]byte, 64<<10)
 	disk[510], disk[511] = 0x55, 0xaa

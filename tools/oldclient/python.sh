@@ -73,6 +73,14 @@ done
 call GET "/networks/$lan/metadata"
 is "no metadata is an empty object" "$STATUS $BODY" "200 {}"
 
+call POST /networks '{"netblock": "10.9.0.0/24", "name": "named"}' -H "X-Request-ID: traced.1"
+named=$(text uuid)
+call GET "/networks/$named/events" '{"event_type": "audit"}'
+has "events have the ID of the request" '"request-id":"traced.1"'
+await "/networks/$named" created
+call DELETE "/networks/$named"
+await "/networks/$named" deleted
+
 # A network whose last instance goes waits for it.
 call DELETE "/networks/$lan" '{"namespace": null}'
 is "a network in use is deleted later" "$STATUS $(text state)" "200 delete-wait"
@@ -106,6 +114,24 @@ call DELETE /networks '{"confirm": true, "namespace": null, "clean_wait": true}'
 is "networks that are not there" "$STATUS $BODY" "200 []"
 call DELETE /artifacts '{"confirm": true, "namespace": "helper"}'
 refused "what is another's" 401 unauthorized
+
+# Names that two namespaces use are nobody's for system, which sees both.
+for name in tenant helper; do
+    [ "$name" = tenant ] || login helper first
+    call POST /networks '{"netblock": "10.8.0.0/24", "name": "same"}'
+    await "/networks/$(text uuid)" created
+done
+login "$OPERATOR" "$SECRET"
+call GET /networks/same
+refused "a name that two have" 400 'multiple networks have the name'
+call GET /networks/same '{"namespace": "helper"}'
+is "in one namespace it is one" "$STATUS $(text namespace)" "200 helper"
+for name in tenant helper; do
+    call DELETE /networks "{\"confirm\": true, \"namespace\": \"$name\", \"clean_wait\": true}"
+    is "delete-all of $name" "$STATUS $(grep -o '[0-9a-f]\{8\}-' <<<"$BODY" | wc -l)" "200 1"
+    await "/networks/$(tr -d '[]"' <<<"$BODY")" deleted
+done
+login tenant second
 
 # Trust: the helper acts on the tenant's artifacts and namespace, and on nothing else.
 call POST /auth/namespaces/tenant/trust '{"external_namespace": "helper"}'

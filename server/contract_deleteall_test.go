@@ -38,6 +38,11 @@ func (l *lab) deleteAllRows() {
 	l.golden("instance-delete-all", http.MethodDelete, "/instances", "demo", fields{"confirm": true, "namespace": nil})
 	l.waitInstance(vm, instance.Deleted)
 	l.waitNetwork(net, network.Deleted)
+	for _, all := range []string{"/instances", "/networks"} { // clients wait for each that is listed
+		if list := get[[]string](l, http.MethodDelete, all, "demo", fields{"confirm": true}); len(list) != 0 {
+			l.t.Errorf("%s deletes %v again", all, list)
+		}
+	}
 	again := l.makeNetwork("demo", "again")
 	l.golden("network-delete-all", http.MethodDelete, "/networks", "system", fields{"confirm": true, "namespace": "demo"})
 	l.waitNetwork(again, network.Deleted)

@@ -88,7 +88,7 @@ func instanceCommands() []Command {
 		{
 			Name: "instance show", Args: "REF", Script: script,
 			Labels: "uuid,name,namespace,cpus,memory",
-			Keys:   "uuid,name,namespace,cpus,memory,disk_spec,video,node,console_port,vdi_port,vdi_tls_port,ssh_key,user_data,power_state,state," +
+			Keys: "uuid,name,namespace,cpus,memory,disk_spec,video,node,console_port,vdi_port,vdi_tls_port,ssh_key,user_data,power_state,state," +
 				"uefi,secure_boot,nvram_template,side_channels,agent_state,network_interfaces,metadata",
 		},
 		{

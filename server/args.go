@@ -22,13 +22,14 @@ const (
 type arg struct {
 	name    string
 	kind    argKind
-	must    bool   // required; missing it is an error
-	missing string // the error when it is; "" for a general one
-	empty   bool   // "" is the same as no argument
-	doc     string // what it means: unit, default
-	of      []arg  // the fields of an object, or of each object in a list
-	texts   bool   // a list is one of strings
-	example any    // a value of the wire that works; nil: whoever reads the documentation can make one up
+	must    bool     // required; missing it is an error
+	missing string   // the error when it is; "" for a general one
+	empty   bool     // "" is the same as no argument
+	doc     string   // what it means: unit, default
+	among   []string // the only texts that work; nil: others do too
+	of      []arg    // the fields of an object, or of each object in a list
+	texts   bool     // a list is one of strings
+	example any      // a value of the wire that works; nil: whoever reads the documentation can make one up
 }
 
 // args are the arguments of a request: string, bool, int, []any, map[string]any or, for argAny, any JSON value.

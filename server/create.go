@@ -27,7 +27,7 @@ var createInstanceArgs = []arg{
 	{name: "uefi", kind: argBool, doc: "absent: false, which is BIOS"},
 	{name: "secure_boot", kind: argBool, doc: "needs uefi; absent: false"},
 	{name: "nvram_template", kind: argText, empty: true, doc: "not supported yet"},
-	{name: "configdrive", kind: argText, empty: true, doc: "openstack-disk or none; absent: openstack-disk"},
+	{name: "configdrive", kind: argText, empty: true, among: []string{"openstack-disk", "none"}, doc: "absent: openstack-disk"},
 	{name: "metadata", kind: argAny, empty: true, doc: "object, or its JSON text; tags and affinity have a meaning"},
 	{name: "side_channels", kind: argList, texts: true, doc: "names of virtio-serial ports; absent: sf-agent, empty: none"},
 	{name: "dry_run", kind: argBool, doc: "only say where it would go, as a DryRun; nothing is made. Absent: false"},
@@ -94,8 +94,11 @@ func fillSpec(spec *instance.Spec, a args) (err error) {
 var diskArgs = []arg{
 	{name: "size", kind: argInt, empty: true, doc: "GiB; absent: the size of the base"},
 	{name: "base", kind: argText, empty: true, doc: "URL of an image or shorthand; absent or none: a blank disk"},
-	{name: "bus", kind: argText, empty: true, doc: "virtio, sata, scsi, usb, nvme or ide; absent: the cloud's default"},
-	{name: "type", kind: argText, empty: true, doc: "disk or cdrom; absent: disk"},
+	{
+		name: "bus", kind: argText, empty: true, among: []string{"virtio", "sata", "scsi", "usb", "nvme", "ide"},
+		doc: "ide is for BIOS only; absent: the cloud's default",
+	},
+	{name: "type", kind: argText, empty: true, among: []string{"disk", "cdrom"}, doc: "absent: disk"},
 	{name: "blob_uuid", kind: argIgnored}, // of a view that is sent back
 	{name: "disk_base", kind: argIgnored},
 }
@@ -118,7 +121,10 @@ var networkArgs = []arg{
 	{name: "network_uuid", kind: argText, must: true, doc: "UUID or name of the network"},
 	{name: "address", kind: argAny, doc: "IPv4; absent or empty: a free one, none or null: no address"},
 	{name: "macaddress", kind: argText, empty: true, doc: "absent: a generated one"},
-	{name: "model", kind: argText, empty: true, doc: "absent: virtio"},
+	{
+		name: "model", kind: argText, empty: true, doc: "absent: virtio",
+		among: []string{"virtio", "i82551", "i82557b", "i82559er", "ne2k_pci", "pcnet", "rtl8139", "e1000"},
+	},
 	{name: "float", kind: argBool, doc: "not supported yet"},
 }
 
@@ -159,9 +165,9 @@ func decodeEntry(list string, n int, entry any, known []arg) (args, error) {
 }
 
 var videoArgs = []arg{
-	{name: "model", kind: argText, empty: true, doc: "cirrus, vga, qxl or virtio; empty: cirrus"},
+	{name: "model", kind: argText, empty: true, among: []string{"cirrus", "vga", "qxl", "virtio"}, doc: "empty: cirrus"},
 	{name: "memory", kind: argInt, empty: true, doc: "KiB; 0: 16384"},
-	{name: "vdi", kind: argText, empty: true, doc: "vnc, spice or spiceconcurrent; absent: spice"},
+	{name: "vdi", kind: argText, empty: true, among: []string{"vnc", "spice", "spiceconcurrent"}, doc: "absent: spice"},
 }
 
 func videoRequest(object map[string]any) (instance.Video, error) {

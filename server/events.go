@@ -7,7 +7,10 @@ import (
 
 // eventArgs are what every events route takes.
 var eventArgs = []arg{
-	{name: "event_type", kind: argText, empty: true, doc: "only events of this type; absent: all"},
+	{
+		name: "event_type", kind: argText, empty: true, doc: "only events of this type; absent: all",
+		among: []string{"audit", "mutate", "status", "usage", "resources", "prune", "historic"},
+	},
 	{name: "limit", kind: argInt, doc: "at most this many, the newest; absent: 100, negative: all"},
 }
 

@@ -212,3 +212,45 @@ func TestNestedSpecsAreDocumented(t *testing.T) {
 	require.NotContains(t, view["required"], "requested_placement")
 	require.Equal(t, "MiB", dig(view, "properties", "memory")["description"])
 }
+
+// What the document gives as the values of an argument are those that work.
+func TestDocumentedValuesWorkAndOthersDoNot(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	l.makeNetwork("demo", "lan")
+	create := func(field string, value any) answer {
+		body := blankInstance(map[string]any{"network_uuid": "lan"})
+		body["dry_run"], body[field] = true, value
+		return l.send(http.MethodPost, "/instances", "demo", body)
+	}
+	for _, c := range []struct {
+		known []arg
+		try   func(name, value string) answer
+	}{
+		{createInstanceArgs, func(name, value string) answer { return create(name, value) }},
+		{diskArgs, func(name, value string) answer {
+			return create("disk", []any{map[string]any{"size": 1, "base": l.images + "/disk", name: value}})
+		}},
+		{networkArgs, func(name, value string) answer {
+			return create("network", []any{map[string]any{"network_uuid": "lan", name: value}})
+		}},
+		{videoArgs, func(name, value string) answer {
+			video := map[string]any{"model": "vga", "memory": 16384}
+			video[name] = value
+			return create("video", video)
+		}},
+		{eventArgs, func(name, value string) answer {
+			return l.send(http.MethodGet, "/networks/lan/events", "demo", map[string]any{name: value})
+		}},
+	} {
+		for _, a := range c.known {
+			for _, value := range a.among {
+				got := c.try(a.name, value)
+				require.Equal(t, http.StatusOK, got.status, "%s %s: %s", a.name, value, got.body)
+			}
+			if a.among != nil {
+				l.wantError(c.try(a.name, "rumour"), http.StatusBadRequest, "rumour")
+			}
+		}
+	}
+}

@@ -205,6 +205,9 @@ func (a arg) schema(describe bool) object {
 	if !a.must {
 		schema = orNull(schema)
 	}
+	if a.among != nil {
+		schema["enum"] = a.values()
+	}
 	if describe && a.doc != "" {
 		schema["description"] = a.doc
 	}
@@ -212,4 +215,19 @@ func (a arg) schema(describe bool) object {
 		schema["examples"] = []any{a.example}
 	}
 	return schema
+}
+
+// values are those of an argument that can have no others.
+func (a arg) values() []any {
+	var all []any
+	for _, text := range a.among {
+		all = append(all, text)
+	}
+	if a.empty {
+		all = append(all, "")
+	}
+	if !a.must {
+		all = append(all, nil)
+	}
+	return all
 }

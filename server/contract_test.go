@@ -91,17 +91,23 @@ func TestTheContractListsWhatIsServed(t *testing.T) {
 	}
 }
 
-// TestWhatComesLaterIsNotThere asks for the rows of later issues.
+// TestWhatComesLaterIsNotThere asks for the rows of later issues, and looks for them in the OpenAPI document, which has all
+// others.
 func TestWhatComesLaterIsNotThere(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
-	document := string(l.send(http.MethodGet, "/openapi.json", "", nil).body)
+	document := get[struct {
+		Paths map[string]map[string]any `json:"paths"`
+	}](l, http.MethodGet, "/openapi.json", "", nil)
 	served := map[string]bool{}
 	for _, rt := range (&server{}).routes() {
 		served[rt.pattern] = true
 	}
 	for _, r := range contract.Routes() {
 		if r.Done() {
+			if _, described := document.Paths[r.Path][strings.ToLower(r.Method)]; !described {
+				t.Errorf("the OpenAPI document lacks %s", r.Name())
+			}
 			continue
 		}
 		path := strings.NewReplacer("{ref}", nothing, "{uuid}", nothing, "{name...}", "a", "{name}", "a", "{index}", "1", "{address}", "10.0.0.9",
@@ -113,8 +119,8 @@ func TestWhatComesLaterIsNotThere(t *testing.T) {
 		if a := l.send(r.Method, path, "system", nil); a.status != want {
 			t.Errorf("%s: %d %s, want %d", r.Name(), a.status, a.body, want)
 		}
-		if !served[r.Path] && strings.Contains(document, `"`+r.Path+`"`) {
-			t.Errorf("the OpenAPI document has %s", r.Path)
+		if _, described := document.Paths[r.Path][strings.ToLower(r.Method)]; described {
+			t.Errorf("the OpenAPI document has %s", r.Name())
 		}
 	}
 }

@@ -2,75 +2,130 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
+	"io"
 	"net/http"
-	"net/http/httptest"
-	"path/filepath"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
 	"testing"
-	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/crypto/bcrypt"
 
 	"github.com/shakenfist/shakenfist"
+	"github.com/shakenfist/shakenfist/api"
 	"github.com/shakenfist/shakenfist/server"
 	"github.com/shakenfist/shakenfist/simulation"
 )
 
-// TestAgainstACloud runs the scripts in testdata/cloud, each against the real API of a simulated cloud of its own. Every
-// script finds an image at $IMAGES/base.raw.
-func TestAgainstACloud(t *testing.T) {
-	t.Parallel()
-	testscript.Run(t, testscript.Params{
-		Dir: filepath.Join("testdata", "cloud"),
-		Setup: func(e *testscript.Env) error {
-			url, err := startCloud(e)
-			if err != nil {
-				return err
-			}
-			images := httptest.NewServer(http.HandlerFunc(serveImage))
-			e.Defer(images.Close)
-			e.Setenv("HOME", e.WorkDir)
-			e.Setenv("TZ", "UTC")
-			e.Setenv("GORACE", "atexit_sleep_ms=0") // with -race, each run of sf-client would otherwise end a second late
-			e.Setenv("IMAGES", images.URL)
-			e.Setenv("SHAKENFIST_API_URL", url)
-			e.Setenv("SHAKENFIST_NAMESPACE", "system")
-			e.Setenv("SHAKENFIST_KEY", "s3cret")
-			return nil
-		},
-	})
+// world is what a script runs against: a simulated cloud with its API, before which requests are noted, and refused or held
+// when a script says so. It is an http.Handler.
+type world struct {
+	parts    simulation.Parts
+	images   *images
+	scrubber *scrubber
+	api      http.Handler
+
+	mu       sync.Mutex // guards what follows
+	noted    []string
+	refusals map[string]api.Error     // of the next request, by method and path
+	held     map[string]chan struct{} // closed when it goes on, by method and path
 }
 
-// startCloud runs a cloud of one node until the script ends, and returns where its API is.
-func startCloud(e *testscript.Env) (url string, err error) {
+// startCloud runs a cloud of one node until the script ends.
+func startCloud(e *testscript.Env) (*world, error) {
 	t := e.T().(testing.TB) //nolint:errcheck // testscript.Run passes what it was given
-	c := simulation.Config()
+	w := &world{
+		parts: simulation.New(), images: newImages(), scrubber: newScrubber(),
+		refusals: map[string]api.Error{}, held: map[string]chan struct{}{},
+	}
+	c := w.parts.Config()
 	c.Node, c.Dir, c.HashCost = "node-1", t.TempDir(), bcrypt.MinCost
+	c.ImageURL, c.HTTPClient = "http://images.example", &http.Client{Transport: w.images}
 	cloud, err := shakenfist.New(c)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	stop := cloud.Start(t.Context())
-	front := httptest.NewServer(server.New(cloud, server.Options{}))
 	e.Defer(func() {
-		front.Close()
+		w.images.release()
 		if err := stop(); err != nil {
 			t.Errorf("the cloud failed: %v", err)
 		}
 	})
 	if err := cloud.Ready(t.Context()); err != nil {
-		return "", err
+		return nil, err
 	}
-	return front.URL, cloud.Namespaces.SetKey(t.Context(), "system", "deploy", "s3cret", false)
+	w.api = server.New(cloud, server.Options{})
+	return w, cloud.Namespaces.SetKey(t.Context(), "system", "deploy", "s3cret", false)
 }
 
-// serveImage serves the smallest thing that is taken for a disk: empty, with the mark of a boot sector.
-func serveImage(w http.ResponseWriter, r *http.Request) {
-	if r.URL.Path != "/base.raw" {
-		http.NotFound(w, r)
+// ServeHTTP notes a request and passes it on.
+func (w *world) ServeHTTP(out http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		http.Error(out, err.Error(), http.StatusBadRequest)
 		return
 	}
-	disk := make([]byte, 64<<10)
-	disk[510], disk[511] = 0x55, 0xaa
-	http.ServeContent(w, r, "", time.Unix(1700000000, 0), bytes.NewReader(disk))
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	path, err := url.PathUnescape(r.URL.EscapedPath())
+	if err != nil {
+		path = r.URL.Path
+	}
+	refusal, refused, held := w.note(r.Method+" "+path, string(body))
+	if held != nil {
+		<-held
+	}
+	if refused {
+		out.Header().Set("Content-Type", "application/json")
+		out.WriteHeader(refusal.Status)
+		_ = json.NewEncoder(out).Encode(refusal) // the client sees what is missing
+		return
+	}
+	w.api.ServeHTTP(out, r)
+}
+
+// note keeps a request, but for those that every run of the program makes, and returns what shall become of it.
+func (w *world) note(request, body string) (refusal api.Error, refused bool, held chan struct{}) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if request != "GET /" && request != "POST /auth" {
+		w.noted = append(w.noted, strings.TrimSpace(request+" "+body))
+	}
+	refusal, refused = w.refusals[request]
+	delete(w.refusals, request)
+	return refusal, refused, w.held[request]
+}
+
+// requests returns the requests since it was called last, a line each. How often one was repeated depends on how quick the
+// cloud is, so that counts as once.
+func (w *world) requests() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	lines := strings.Join(slices.Compact(w.noted), "\n") + "\n"
+	w.noted = nil
+	return lines
+}
+
+func (w *world) refuse(method, path string, status int, text string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.refusals[method+" "+path] = api.Error{Error: text, Status: status}
+}
+
+func (w *world) hold(method, path string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.held[method+" "+path] = make(chan struct{})
+}
+
+func (w *world) release() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for request, held := range w.held {
+		close(held)
+		delete(w.held, request)
+	}
 }

@@ -57,6 +57,21 @@ func (a *app) latest(ctx context.Context, c *client.Client, p *progress, i api.I
 	return l[0].Message
 }
 
+// lastTrouble returns what the newest event of an object says, with the error that it carries.
+func lastTrouble(ctx context.Context, events func(context.Context, string, api.EventQuery) ([]api.Event, error), uuid string) string {
+	l, err := events(ctx, uuid, api.EventQuery{Limit: 1})
+	if err != nil || len(l) == 0 {
+		return "its events say why"
+	}
+	text := l[0].Message
+	for _, key := range []string{"error", "cause"} {
+		if detail, ok := l[0].Extra[key].(string); ok {
+			text += ": " + detail
+		}
+	}
+	return text
+}
+
 // instanceGone waits until an instance is deleted, and prints it as JSON if that is the format.
 func (a *app) instanceGone(ctx context.Context, c *client.Client, i api.Instance) error {
 	err := a.wait(ctx, "Instance "+i.Name, func(ctx context.Context, p *progress) error {
@@ -110,7 +125,7 @@ func (a *app) networkMade(ctx context.Context, c *client.Client, n api.Network) 
 		return err
 	}
 	if n.State == api.StateError {
-		return failed("Network %s failed; sf-client network events %s says why", n.Name, n.UUID)
+		return failed("Network %s failed: %s", n.Name, lastTrouble(ctx, c.NetworkEvents, n.UUID))
 	}
 	return nil
 }
@@ -129,7 +144,7 @@ func (a *app) artifactMade(ctx context.Context, c *client.Client, v api.Artifact
 			return err
 		}
 		if v.State != api.StateCreated {
-			return failed("Artifact %s is in state %s; sf-client artifact events %s says why", v.SourceURL, v.State, v.UUID)
+			return failed("Artifact %s is in state %s: %s", v.SourceURL, v.State, lastTrouble(ctx, c.ArtifactEvents, v.UUID))
 		}
 	}
 	return a.done(struct{}{}, v.UUID)

@@ -57,6 +57,9 @@ func (a *app) main(ctx context.Context, args []string) int {
 	root := a.root() //nolint:contextcheck // completions take the context of the command that runs
 	root.SetArgs(args)
 	cmd, err := root.ExecuteContextC(ctx)
+	if aboutFlags(err) { // before the command; wrongFlag sees only those after it
+		err = wrongFlag(cmd, err)
+	}
 	if err == nil {
 		err = a.out.failed
 	}

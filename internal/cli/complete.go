@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"path"
 	"strings"
 	"time"
 
@@ -71,6 +72,11 @@ func (a *app) candidates(cmd *cobra.Command, f completer, start string) ([]cobra
 	return words, cobra.ShellCompDirectiveNoFileComp
 }
 
+// fixed offers what needs no server to be known.
+func fixed(all ...candidate) completer {
+	return func(context.Context, *client.Client) ([]candidate, error) { return all, nil }
+}
+
 func instanceNames(ctx context.Context, c *client.Client) ([]candidate, error) {
 	list, err := c.ListInstances(ctx, false)
 	var all []candidate
@@ -93,7 +99,11 @@ func artifactNames(ctx context.Context, c *client.Client) ([]candidate, error) {
 	list, err := c.ListArtifacts(ctx, "")
 	var all []candidate
 	for _, v := range list {
-		all = append(all, candidate{v.UUID, v.Type + " " + v.SourceURL})
+		explanation, name := v.Type+" "+v.SourceURL, ""
+		if v.SourceURL != "" {
+			name = path.Base(v.SourceURL)
+		}
+		all = append(all, candidate{name, explanation}, candidate{v.UUID, explanation})
 	}
 	return all, err
 }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -16,9 +17,10 @@ func (a *app) eventsCommand(
 	get func(c *client.Client, ctx context.Context, ref string, q api.EventQuery) ([]api.Event, error),
 ) *cobra.Command {
 	var q api.EventQuery
-	return a.leaf(leaf{
+	types := []string{"audit", "mutate", "status", "usage", "resources", "prune", "historic"}
+	cmd := a.leaf(leaf{
 		use: "events " + argument, short: "Show what happened to " + object + ", newest first",
-		long:    "Times are local. Types are audit, mutate, status, usage, resources, prune and historic.",
+		long:    "Times are local. The types are " + strings.Join(types, ", ") + ".",
 		example: "sf-client " + noun(object) + " events " + noun(object) + "1\nsf-client " + noun(object) + " events -t audit -l 10 " + noun(object) + "1",
 		args:    cobra.ExactArgs(1), complete: complete,
 		columns: []string{"timestamp", "node", "duration", "message", "extra"},
@@ -34,6 +36,8 @@ func (a *app) eventsCommand(
 			return a.events(l)
 		},
 	})
+	mustComplete(cmd, "type", cobra.FixedCompletions(types, cobra.ShellCompDirectiveNoFileComp))
+	return cmd
 }
 
 // noun returns the last word of "an instance".

@@ -113,7 +113,7 @@ func (a *app) instanceConsole() *cobra.Command {
 		use: "consoledata INSTANCE [LENGTH]", short: "Print the end of what an instance wrote to its serial console",
 		long:    "LENGTH is in bytes, 10240 if it is not given, or the word all. What is printed comes from the guest as it is.",
 		example: "sf-client instance consoledata web1\nsf-client instance consoledata web1 all",
-		args:    cobra.RangeArgs(1, 2), complete: instanceNames,
+		args:    cobra.RangeArgs(1, 2), complete: instanceNames, next: func(string) completer { return fixed(candidate{"all", "of it"}) },
 		run: func(ctx context.Context, c *client.Client, args []string) error {
 			length := 10240
 			if len(args) == 2 {

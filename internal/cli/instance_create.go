@@ -62,6 +62,7 @@ sf-client instance create big1 32 65536 -d 400 --dry-run`,
 	for name, f := range map[string]completer{"network": networkNames, "floated": networkNames, "placement": nodeNames} {
 		mustComplete(cmd, name, a.flagCompletion(f))
 	}
+	mustComplete(cmd, "configdrive", cobra.FixedCompletions([]string{"openstack-disk", "none"}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
 

@@ -49,7 +49,7 @@ func (a *app) data(v any) error {
 		return err
 	}
 	if a.format == formatYAML {
-		return yaml.NewEncoder(a.out, yaml.IndentSequence(true), yaml.UseLiteralStyleIfMultiline(true)).Encode(numbers(sorted))
+		return yaml.NewEncoder(a.out).Encode(forYAML(sorted))
 	}
 	e := json.NewEncoder(a.out)
 	e.SetEscapeHTML(false)
@@ -70,27 +70,61 @@ func generic(v any) (any, error) {
 	return decoded, err
 }
 
-// numbers makes numbers of the texts that generic has in their place: integers where there is no fraction.
-func numbers(v any) any {
+// digits are a number in JSON, which YAML shall have as they are: without an exponent that people can't read.
+type digits string
+
+// MarshalYAML implements yaml.BytesMarshaler.
+func (d digits) MarshalYAML() ([]byte, error) { return []byte(d), nil }
+
+// forYAML makes of what generic returned what the YAML encoder can be trusted with.
+func forYAML(v any) any {
 	switch v := v.(type) {
 	case map[string]any:
+		for key := range v {
+			if risky(key) {
+				return flow{v}
+			}
+		}
 		for key, value := range v {
-			v[key] = numbers(value)
+			v[key] = forYAML(value)
 		}
 	case []any:
 		for n, value := range v {
-			v[n] = numbers(value)
+			v[n] = forYAML(value)
 		}
 	case json.Number:
-		if n, err := v.Int64(); err == nil {
-			return n
+		return digits(v)
+	case string:
+		if risky(v) {
+			return flow{v}
 		}
-		if f, err := v.Float64(); err == nil {
-			return f
-		}
-		return v.String()
 	}
 	return v
+}
+
+// flow is a value that is written to YAML as in JSON, which YAML reads just so.
+type flow struct{ value any }
+
+// MarshalYAML implements yaml.BytesMarshaler.
+func (f flow) MarshalYAML() ([]byte, error) { return json.Marshal(f.value) }
+
+// risky reports whether a text is other than one line of plain words, as names, UUIDs, URLs and times are: what YAML makes
+// of any other without quotes is where encoders and decoders differ. To old ones, digits with
+// colons between them are a number, as in some MAC addresses, and dates are no text.
+func risky(s string) bool {
+	if strings.Contains(s, ":") && strings.Trim(s, "0123456789abcdef:") == "" || strings.ContainsAny(s, "-_:") && strings.Trim(s, "0123456789-_. :") == "" {
+		return true
+	}
+	for n, r := range s {
+		switch {
+		case 'a' <= r && r <= 'z', 'A' <= r && r <= 'Z', '0' <= r && r <= '9':
+		case n == 0 || n == len(s)-1: // where spaces and indicators matter most
+			return true
+		case !strings.ContainsRune(" _./:@()+=-", r), r == ':' && s[n+1] == ' ':
+			return true
+		}
+	}
+	return false
 }
 
 // pick returns the object that v is in JSON with some of its keys only.

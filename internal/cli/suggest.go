@@ -19,6 +19,12 @@ func wrongFlag(cmd *cobra.Command, err error) error {
 	return usageError{text}
 }
 
+// aboutFlags reports whether err is what pflag says of flags that can't be parsed.
+func aboutFlags(err error) bool {
+	return errors.As(err, new(*pflag.NotExistError)) || errors.As(err, new(*pflag.ValueRequiredError)) ||
+		errors.As(err, new(*pflag.InvalidValueError)) || errors.As(err, new(*pflag.InvalidSyntaxError))
+}
+
 // nearFlags returns the flags of a command that differ from name in two letters at most, or begin with it.
 func nearFlags(cmd *cobra.Command, name string) []string {
 	var near []string

@@ -49,7 +49,8 @@ func (p *patience) String() string {
 // Set reads a time.
 func (p *patience) Set(text string) error {
 	d, err := time.ParseDuration(text)
-	if seconds, numeric := strconv.ParseFloat(text, 64); numeric == nil {
+	const most = 1e9 // seconds; far less than a Duration holds
+	if seconds, numeric := strconv.ParseFloat(text, 64); numeric == nil && seconds < most {
 		d, err = time.Duration(seconds*float64(time.Second)), nil
 	}
 	if err != nil || d <= 0 {

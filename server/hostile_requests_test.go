@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/shakenfist/shakenfist/api"
+	"github.com/shakenfist/shakenfist/store"
 )
 
 // Names that nobody should have, and what people hope that a path does with them.
@@ -24,10 +25,18 @@ var (
 	}
 )
 
+// still keeps the cloud's loops from writing anything until the test ends, and returns the revision of the last commit.
+func (l *lab) still() store.Revision {
+	l.t.Helper()
+	l.loops.Lock()
+	l.t.Cleanup(l.loops.Unlock) // before the cloud is stopped
+	return l.revision()
+}
+
 func TestBadNamesAreRefusedByField(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
-	before := l.revision()
+	before := l.still()
 	for _, c := range []struct {
 		method, path, field string
 		body                map[string]any
@@ -57,7 +66,7 @@ func TestBadNamesAreRefusedByField(t *testing.T) {
 func TestBadNumbersAndBlocksAreRefusedByField(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
-	before := l.revision()
+	before := l.still()
 	for _, field := range []string{"cpus", "memory"} {
 		for _, value := range []string{"-1", "0", "-9007199254740991", "9007199254740992", "1e300", "-1e300", `"99999999999999999999"`, "1.5", `"1e3"`, `"0x10"`, "true", "[1]"} {
 			body := blankInstance()
@@ -95,7 +104,7 @@ func TestTheSameMACTwiceIsRefused(t *testing.T) {
 	nic := func(network, mac string) map[string]any {
 		return map[string]any{"network_uuid": network, "macaddress": mac}
 	}
-	before := l.revision()
+	before := l.still()
 	for _, second := range []map[string]any{nic("lan", "02:00:00:00:00:01"), nic("dmz", "02-00-00-00-00-01"), nic("dmz", "02:00:00:00:00:01")} {
 		a := l.send(http.MethodPost, "/instances", "demo", blankInstance(nic("lan", "02:00:00:00:00:01"), second))
 		if a.status != http.StatusBadRequest && a.status != http.StatusConflict || !bytes.Contains(a.body, []byte("macaddress")) {
@@ -108,6 +117,8 @@ func TestTheSameMACTwiceIsRefused(t *testing.T) {
 	if after := l.revision(); after != before {
 		t.Errorf("something was written: revision %d became %d", before, after)
 	}
+	l.loops.Unlock()
+	defer l.loops.Lock()
 	l.makeInstance("demo", nic("lan", "02:00:00:00:00:01"))
 	l.wantError(l.send(http.MethodPost, "/instances", "demo", blankInstance(nic("dmz", "02:00:00:00:00:01"))), http.StatusConflict, "macaddress")
 }
@@ -116,8 +127,7 @@ func TestTheSameMACTwiceIsRefused(t *testing.T) {
 func TestPathsLeadNowhereElse(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
-	l.loops.Lock()
-	defer l.loops.Unlock()
+	l.still()
 	before := l.everything()
 	for _, rt := range (&server{}).routes() {
 		for _, parameter := range inBraces.FindAllString(rt.pattern, -1) {
@@ -165,6 +175,7 @@ func (l *lab) raw(request string) int {
 func TestRequestsThatBreakOffDoNothing(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
+	l.still()
 	head := "Host: h\r\nAuthorization: Bearer " + l.token("demo") + "\r\n"
 	before := l.everything()
 	for _, c := range []struct {
@@ -201,7 +212,7 @@ func TestRequestsThatBreakOffDoNothing(t *testing.T) {
 func TestTenMegabytesAreRefused(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
-	before := l.revision()
+	before := l.still()
 	big := strings.Repeat("x", 10<<20)
 	for _, body := range []string{`{"name": "` + big + `", "netblock": "10.0.0.0/24"}`, `{"` + big + `": 1}`, strings.Repeat("[", 10<<20), strings.Repeat(" ", 10<<20), big} {
 		l.wantError(l.send(http.MethodPost, "/networks", "demo", body), http.StatusBadRequest, "larger than")

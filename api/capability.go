@@ -4,6 +4,8 @@ package api
 const (
 	CanArtifactMetadata     = "artifact-metadata"      // metadata of artifacts
 	CanBlobMetadata         = "blob-metadata"          // metadata of blobs
+	CanClusterCACert        = "cluster-cacert"         // GET /admin/cacert
+	CanClusterResources     = "cluster-resources"      // GET /admin/resources
 	CanEventsByType         = "events-by-type"         // event_type and limit on events
 	CanGetInstanceNamespace = "get-instance-namespace" // the argument namespace on GET of an instance
 	CanGetNetworkNamespace  = "get-network-namespace"  // the argument namespace on GET of a network
@@ -11,6 +13,7 @@ const (
 	CanListAddresses        = "list-addresses"         // GET /networks/{ref}/addresses
 	CanGetNode              = "node-get"               // GET /nodes/{node}
 	CanNodeMetadata         = "node-metadata"          // metadata of nodes
+	CanProcessMetrics       = "node-process-metrics"   // GET /nodes/{node}/processmetrics
 	CanProvideDNS           = "provide-dns"            // provide_dns when a network is created
 	CanPureAffinity         = "pure-affinity"          // where instances go follows from their tags and affinity alone
 )
@@ -18,7 +21,8 @@ const (
 // Capabilities returns the words that describe the paths of this package, ascending.
 func Capabilities() []string {
 	return []string{
-		CanArtifactMetadata, CanBlobMetadata, CanEventsByType, CanGetInstanceNamespace, CanGetNetworkNamespace, CanInterfaceMetadata,
-		CanListAddresses, CanGetNode, CanNodeMetadata, CanProvideDNS, CanPureAffinity,
+		CanArtifactMetadata, CanBlobMetadata, CanClusterCACert, CanClusterResources, CanEventsByType, CanGetInstanceNamespace,
+		CanGetNetworkNamespace, CanInterfaceMetadata, CanListAddresses, CanGetNode, CanNodeMetadata, CanProcessMetrics, CanProvideDNS,
+		CanPureAffinity,
 	}
 }

@@ -24,7 +24,11 @@ func (l *lab) nodeRows() {
 		l.refuse(404, "node not found", http.MethodGet, path, "system", nil)
 	}
 	l.refuse(404, "node not found", http.MethodDelete, "/nodes/nowhere", "system", nil)
-	l.golden("node-delete", http.MethodDelete, node, "system", nil)
+	l.refuse(409, "node node-1 is alive: stop its daemon first", http.MethodDelete, node, "system", nil)
+	l.cameAndWent("node-2")
+	l.golden("node-delete", http.MethodDelete, "/nodes/node-2", "system", nil)
+	l.golden("node-delete", http.MethodDelete, "/nodes/node-2", "system", nil) // again
+	l.golden("node-list-deleted", http.MethodGet, all, "system", nil)
 }
 
 func (l *lab) adminRows() {

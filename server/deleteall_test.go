@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/shakenfist/shakenfist/api"
+	"github.com/shakenfist/shakenfist/event"
 	"github.com/shakenfist/shakenfist/instance"
 	"github.com/shakenfist/shakenfist/network"
 )
@@ -144,7 +145,7 @@ func TestAThousandNetworksAreDeletedInOneRequest(t *testing.T) {
 	const many = 1000
 	l.loops.Lock() // they need not be made
 	for i := range many {
-		_, err := l.cloud.Networks.Create(t.Context(), network.Spec{
+		_, err := l.cloud.Networks.Create(event.WithRequestID(t.Context(), "many"), network.Spec{
 			Name: fmt.Sprint("n", i), Namespace: "demo", Netblock: fmt.Sprintf("10.%d.%d.0/29", i/256, i%256),
 		})
 		if err != nil {

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"runtime"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -42,7 +43,7 @@ func newMetrics(cloud *shakenfist.Cloud, s store.Counter, release string) *metri
 		Name: "shakenfist_key_compares_total", Help: "How often a secret was compared with a key's hash, which is what logins cost.",
 	}, func() float64 { return float64(cloud.Namespaces.Compares()) })
 	m.registry.MustRegister(m.requests, build, compares, collectors.NewGoCollector(),
-		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), newCloudCollector(cloud))
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), newCloudCollector(cloud), nodeCollector{cloud})
 	if s != nil {
 		m.registry.MustRegister(newStoreCollector(s))
 	}
@@ -158,5 +159,24 @@ func (c cloudCollector) Collect(out chan<- prometheus.Metric) {
 		gauge(c.memory, float64(n.MemoryMiB)*(1<<20), n.Name)
 		gauge(c.diskSize, float64(n.DiskTotal), n.Name)
 		gauge(c.diskFree, float64(n.DiskFree), n.Name)
+	}
+}
+
+// nodeCollector shows what this node has and uses, under the names that dashboards have always had for it, which need no
+// label: every node is asked for its own.
+type nodeCollector struct{ cloud *shakenfist.Cloud }
+
+// Describe implements prometheus.Collector. It describes nothing, which is how a collector says that it makes no promise.
+func (nodeCollector) Describe(chan<- *prometheus.Desc) {}
+
+// Collect implements prometheus.Collector.
+func (c nodeCollector) Collect(out chan<- prometheus.Metric) {
+	figures, err := c.cloud.Figures(context.Background(), c.cloud.Nodes.Name())
+	if err != nil {
+		return // the node has not joined yet
+	}
+	for name := range figures {
+		desc := prometheus.NewDesc(name, "What this node has or uses: "+strings.ReplaceAll(name, "_", " ")+".", nil, nil)
+		out <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, figures.Number(name))
 	}
 }

@@ -51,7 +51,7 @@ var (
 // routes is the API.
 func (s *server) routes() []route {
 	return slices.Concat(s.plainRoutes(), s.loginRoutes(), s.namespaceRoutes(), s.keyRoutes(), s.instanceRoutes(), s.interfaceRoutes(), s.networkRoutes(),
-		s.nodeRoutes(), s.artifactRoutes(), s.blobRoutes(), s.deleteAllRoutes(), s.metadataRoutes())
+		s.nodeRoutes(), s.artifactRoutes(), s.blobRoutes(), s.deleteAllRoutes(), s.metadataRoutes(), s.adminRoutes())
 }
 
 func (s *server) plainRoutes() []route {

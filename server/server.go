@@ -33,6 +33,8 @@ type Options struct {
 	Release   string        // of the program, for the root page and the metrics; "" means unknown
 	// Ready says what else must hold before the server calls itself ready; nil for nothing. Its error's text is shown.
 	Ready func() error
+	// CACert is the file of the certificates, in PEM, that clients of consoles verify the cloud's own by. It need not be there.
+	CACert string
 	// Store is counted in the metrics; nil for none.
 	Store store.Counter
 	// NoOldGoClient ends the special bodies for callers with the default User-Agent of Go, see [server.oldGoClient].
@@ -49,6 +51,7 @@ type server struct {
 	tokenLife     time.Duration
 	tokens        *jwt.Parser
 	alsoReady     func() error
+	caCert        string
 	noOldGoClient bool
 	logins        *gate
 	guesses       *guesses
@@ -64,7 +67,7 @@ func New(cloud *shakenfist.Cloud, o Options) http.Handler {
 	release := cmp.Or(o.Release, "unknown")
 	s := &server{
 		cloud: cloud, log: cmp.Or(o.Log, slog.New(slog.DiscardHandler)), zone: cloud.Zone(),
-		tokenLife: cmp.Or(o.TokenLife, 15*time.Minute), tokens: newParser(cloud.Zone()), alsoReady: o.Ready,
+		tokenLife: cmp.Or(o.TokenLife, 15*time.Minute), tokens: newParser(cloud.Zone()), alsoReady: o.Ready, caCert: o.CACert,
 		noOldGoClient: o.NoOldGoClient, logins: newGate(), guesses: newGuesses(), root: renderRoot(release, cloud.Zone()), docs: renderDocs(),
 		metrics: newMetrics(cloud, o.Store, release), mux: http.NewServeMux(),
 	}

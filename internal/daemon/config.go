@@ -43,9 +43,10 @@ type config struct {
 	DNSServer string `env:"DNS_SERVER" envDefault:"8.8.8.8"`            // offered to guests; several are separated by commas
 	Halo      int    `env:"IP_DELETION_HALO_DURATION" envDefault:"300"` // seconds that a released address rests
 
-	Accelerator string `env:"ACCELERATOR" envDefault:"auto"`           // kvm, qemu (emulation), or auto: kvm if a guest boots with it
-	LibvirtURI  string `env:"LIBVIRT_URI" envDefault:"qemu:///system"` // of the libvirt that runs guests
-	DiskBus     string `env:"DISK_BUS" envDefault:"virtio"`            // of disks whose request names none
+	Accelerator string `env:"ACCELERATOR" envDefault:"auto"`                                 // kvm, qemu (emulation), or auto: kvm if a guest boots with it
+	LibvirtURI  string `env:"LIBVIRT_URI" envDefault:"qemu:///system"`                       // of the libvirt that runs guests
+	SpiceCACert string `env:"SPICE_CA_CERT" envDefault:"/etc/pki/libvirt-spice/ca-cert.pem"` // file of the certificates, in PEM, by which clients verify consoles; it need not be there
+	DiskBus     string `env:"DISK_BUS" envDefault:"virtio"`                                  // of disks whose request names none
 
 	CPUOvercommit  float64 `env:"CPU_OVERCOMMIT_RATIO" envDefault:"16"`                          // vCPUs per thread of the host
 	RAMOvercommit  float64 `env:"RAM_OVERCOMMIT_RATIO" envDefault:"3"`                           // guests' memory per memory of the host

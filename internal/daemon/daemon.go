@@ -134,5 +134,6 @@ func run(ctx context.Context, log *slog.Logger, open opener, f flags, c config, 
 	d := &daemon{log: log, cloud: cloud, listener: listener, dir: dir, keyName: p.keyName}
 	return d.run(ctx, server.Options{
 		Log: log, TokenLife: time.Duration(c.TokenMinutes) * time.Minute, Release: shakenfist.Version, Store: p.counter, Ready: d.notReady,
+		CACert: c.SpiceCACert,
 	})
 }

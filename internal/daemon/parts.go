@@ -142,12 +142,13 @@ func (p *parts) config(log *slog.Logger, c config, dir string, hook step.Hook) (
 	}
 	cloud := shakenfist.Config{
 		State: p.state, Hypervisor: p.hypervisor, Network: p.network,
-		Node: c.NodeName, Dir: dir, Zone: c.Zone, NotHypervisor: !c.IsHypervisor, NotGateway: !c.IsNetworkNode,
+		Node: c.NodeName, Dir: dir, Zone: c.Zone, NotHypervisor: !c.IsHypervisor, NotGateway: !c.IsNetworkNode, HostRoot: "/",
 		Secret: []byte(c.Secret), DNSServers: dns, DefaultBus: c.DiskBus, Limits: c.limits(), ImageURL: c.ImageURL,
 		EventAges: c.eventAges(), EventBudget: int64(c.EventBudget),
 		Logger: log, Transfer: seconds(c.MaxTransfer), Halo: seconds(c.Halo), Linger: seconds(c.Linger), Steps: hook,
 	}
 	if p.simulated {
+		cloud.HostRoot = ""                                                // this machine is not the simulated one
 		cloud.Limits.MinimumFreeDiskBytes, cloud.Limits.DiskRatio = 0, 1e6 // simulated disks take no room
 		cloud.HashCost = bcrypt.MinCost                                    // and what keys open is not worth guessing
 	}

@@ -36,8 +36,8 @@ func (d *daemon) notReady() error {
 // drain is how long running requests may take to end.
 const drain = 5 * time.Second
 
-// run runs cloud and server until ctx ends or one of them fails. The order of the end: no new requests, running ones
-// finish, the loops stop, the node says goodbye.
+// run runs cloud and server until ctx ends or one of them fails. The order of the end: nothing new is placed here, no new
+// requests, running ones finish, the loops stop, the node says goodbye.
 func (d *daemon) run(ctx context.Context, o server.Options) error {
 	web := newWebServer(server.New(d.cloud, o), d.log) //nolint:contextcheck // requests bring their own
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -62,6 +62,7 @@ func (d *daemon) run(ctx context.Context, o server.Options) error {
 	notify(systemd.SdNotifyStopping)
 	bounded, done := context.WithTimeout(context.WithoutCancel(ctx), drain)
 	defer done()
+	d.cloud.Nodes.Retire(bounded)
 	if err := web.Shutdown(bounded); err != nil {
 		_ = web.Close()
 	}

@@ -37,8 +37,11 @@ func TestEveryCommandExplainsItself(t *testing.T) {
 	seen := 0
 	eachCommand(func(cmd *cobra.Command) {
 		seen++
-		if cmd.Short == "" || strings.TrimSpace(cmd.Example) == "" {
-			t.Errorf("%s has no description or no example", cmd.CommandPath())
+		if cmd.Short == "" || strings.ContainsAny(cmd.Short, "\n") || len(cmd.Short) > 80 || strings.HasSuffix(cmd.Short, ".") {
+			t.Errorf("%s: %q does not say in a line what it does", cmd.CommandPath(), cmd.Short)
+		}
+		if strings.TrimSpace(cmd.Example) == "" {
+			t.Errorf("%s has no example", cmd.CommandPath())
 		}
 		cmd.Flags().VisitAll(func(f *pflag.Flag) {
 			if f.Usage == "" {
@@ -108,6 +111,7 @@ func TestErrorsAreReportedByTheirKind(t *testing.T) {
 		{false, fault.New("GET", fault.Exhausted, "/x", "no room\x1b[2J"), exitFailure, "Insufficient Resources: no room\uFFFD[2J\n"},
 		{false, usageError{"what?"}, exitUsage, "Usage error: what?\nTry: sf-client --help\n"},
 		{false, failed("It failed"), exitFailure, "It failed\n"},
+		{false, timeoutError{"Network net1", time.Minute}, exitTimeout, "Network net1 is not done after 1m0s; it goes on\n"},
 		{false, errors.New("odd"), exitFailure, "Error: odd\n"},
 		{
 			true, fault.Because("GET", fault.Unavailable, "/x", context.Canceled, "gave up"), exitInterrupted,
@@ -132,27 +136,6 @@ func TestErrorsAreReportedByTheirKind(t *testing.T) {
 			t.Errorf("%q has no prefix", kind)
 		}
 	}
-}
-
-func TestProgressReplacesItsLineAndFitsATerminal(t *testing.T) {
-	t.Parallel()
-	var b bytes.Buffer
-	p := &progress{w: &b, width: 80, what: "Instance web1", start: time.Now()}
-	p.show("creating", "fetched 50%")
-	if got := b.String(); got != "\r\x1b[KInstance web1 is creating, 0s: fetched 50%" {
-		t.Errorf("got %q", got)
-	}
-	b.Reset()
-	p.show("creating", strings.Repeat("long\nish ", 40))
-	if line := strings.TrimPrefix(b.String(), "\r\x1b[K"); len([]rune(line)) > 79 || strings.Contains(line, "\n") {
-		t.Errorf("%d runes: %q", len([]rune(line)), line)
-	}
-	b.Reset()
-	p.clear()
-	if b.String() != "\r\x1b[K" {
-		t.Errorf("got %q", &b)
-	}
-	(&progress{}).show("creating", "") // no terminal, nobody to tell
 }
 
 func TestOnlyTerminalsAreTerminals(t *testing.T) {
@@ -210,30 +193,6 @@ func TestFoldBreaksBetweenWords(t *testing.T) {
 		if got := fold(c.text, 8); got != c.want {
 			t.Errorf("%q became %q, want %q", c.text, got, c.want)
 		}
-	}
-}
-
-func TestAWaitThatRunsOutOfPatienceIsNoError(t *testing.T) {
-	t.Parallel()
-	var stderr bytes.Buffer
-	a := testApp(t, nil, "", "", "")
-	a.err, a.strategy = &stderr, "pause"
-	err := a.wait(t.Context(), "Instance web1", func(ctx context.Context, _ *progress) error {
-		if end, ok := ctx.Deadline(); !ok || time.Until(end) > time.Minute || time.Until(end) < 50*time.Second {
-			t.Errorf("the deadline is %v", end)
-		}
-		return fault.Because("client.Wait", fault.Unavailable, "", context.DeadlineExceeded, "gave up waiting")
-	})
-	if err != nil || stderr.String() != "Instance web1 is not done after 1m0s; it goes on. Use --wait to wait longer.\n" {
-		t.Errorf("got %v, %q", err, &stderr)
-	}
-	a.strategy = "continue"
-	err = a.wait(t.Context(), "", func(context.Context, *progress) error {
-		t.Error("it waited")
-		return nil
-	})
-	if err != nil {
-		t.Error(err)
 	}
 }
 

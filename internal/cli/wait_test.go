@@ -2,15 +2,20 @@ package cli
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/shakenfist/shakenfist/api"
+	"github.com/shakenfist/shakenfist/fault"
 )
 
 // fetching is a server whose one instance is creating when it is first looked at, then in the given state.
@@ -78,5 +83,81 @@ func TestDeletingWaitsUntilTheInstanceIsGone(t *testing.T) {
 	code, stdout, stderr := run(t, fetching(t, "deleted"), "--json", "instance", "delete", "web1")
 	if code != exitOK || !strings.Contains(stdout, `"state": "deleted"`) || !strings.HasPrefix(stderr, "\r\x1b[KInstance web1 is creating") {
 		t.Errorf("exit code %d: %s %q", code, stdout, stderr)
+	}
+}
+
+func TestAWaitThatRunsOutOfPatienceIsNoError(t *testing.T) {
+	t.Parallel()
+	var stderr bytes.Buffer
+	a := testApp(t, nil, "", "", "")
+	a.err, a.strategy = &stderr, "pause"
+	err := a.wait(t.Context(), "Instance web1", func(ctx context.Context, _ *progress) error {
+		if end, ok := ctx.Deadline(); !ok || time.Until(end) > time.Minute || time.Until(end) < 50*time.Second {
+			t.Errorf("the deadline is %v", end)
+		}
+		return fault.Because("client.Wait", fault.Unavailable, "", context.DeadlineExceeded, "gave up waiting")
+	})
+	if err != nil || stderr.String() != "Instance web1 is not done after 1m0s; it goes on. Use --wait to wait longer.\n" {
+		t.Errorf("got %v, %q", err, &stderr)
+	}
+	a.strategy = "continue"
+	err = a.wait(t.Context(), "", func(context.Context, *progress) error {
+		t.Error("it waited")
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAWaitThatWasAskedForFailsWhenItsTimeRunsOut(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		for _, c := range []struct {
+			waiting waiting
+			after   time.Duration
+		}{{waiting{timeout: patience(90 * time.Second)}, 90 * time.Second}, {waiting{wait: true}, time.Hour}} {
+			a := testApp(t, nil, "", "", "")
+			a.strategy, a.waiting = "continue", c.waiting // the flags say otherwise than the strategy
+			start := time.Now()
+			forever := func(ctx context.Context, _ *progress) error {
+				<-ctx.Done()
+				return fault.Because("client.Wait", fault.Unavailable, "", ctx.Err(), "gave up waiting")
+			}
+			err := a.within(t.Context(), func(ctx context.Context) error { return a.wait(ctx, "Instance web1", forever) })
+			if err != (timeoutError{"Instance web1", c.after}) || time.Since(start) != c.after {
+				t.Errorf("after %v: %v", time.Since(start), err)
+			}
+			err = a.within(t.Context(), func(ctx context.Context) error { return forever(ctx, nil) })
+			if err != (timeoutError{"What was asked for", c.after}) {
+				t.Errorf("before it could wait: %v", err)
+			}
+			refused := fault.New("POST", fault.Conflict, "", "no")
+			if err := a.within(t.Context(), func(context.Context) error { return refused }); !errors.Is(err, refused) {
+				t.Errorf("a refusal became %v", err)
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			cancel()
+			err = a.within(ctx, func(ctx context.Context) error { return a.wait(ctx, "Instance web1", forever) })
+			if !errors.Is(err, context.Canceled) {
+				t.Errorf("an interrupt became %v", err)
+			}
+		}
+	})
+}
+
+func TestPatienceIsSecondsOrADuration(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]time.Duration{"90": 90 * time.Second, "0.5": time.Second / 2, "1m30s": 90 * time.Second, "250ms": 250 * time.Millisecond} {
+		var p patience
+		if err := p.Set(text); err != nil || time.Duration(p) != want || p.String() != want.String() {
+			t.Errorf("%q is %v: %v", text, time.Duration(p), err)
+		}
+	}
+	for _, text := range []string{"", "0", "-1", "-1s", "soon", "NaN", "Inf", "1e300", "1d"} {
+		var p patience
+		if err := p.Set(text); err == nil {
+			t.Errorf("%q is %v", text, time.Duration(p))
+		}
 	}
 }

@@ -105,7 +105,9 @@ func TestLocksAreLeasesAndWorkThatIsUnderWay(t *testing.T) {
 	n := l.makeNetwork("demo", "lan")
 	guests := l.makeInstance("demo", map[string]any{"network_uuid": n})
 	l.waitInstance(guests, instance.Created)
-	locks := func() map[string]api.Lock { return get[map[string]api.Lock](l, http.MethodGet, "/admin/locks", "system", nil) }
+	locks := func() map[string]api.Lock {
+		return get[map[string]api.Lock](l, http.MethodGet, "/admin/locks", "system", nil)
+	}
 	idle := []string{"/sflocks/sf/cluster/", "/sflocks/sf/node/node-0", "/sflocks/sf/node/node-1"}
 	all := locks()
 	require.Equal(t, idle, slices.Sorted(maps.Keys(all)))

@@ -33,7 +33,7 @@ type site struct {
 
 func newSite(l *lab) *site {
 	l.t.Helper()
-	s := &site{lab: l, parameters: strings.NewReplacer("{key}", "spare", "{external}", "nobody"), byKind: map[contract.Kind][]target{}}
+	s := &site{lab: l, parameters: strings.NewReplacer("{key}", "spare", "{external}", "nobody"), byKind: make(map[contract.Kind][]target)}
 	get[any](l, http.MethodPost, "/auth/namespaces/demo/keys", "demo", fields{"key_name": "spare", "key": "spare"})
 	lan := l.makeNetwork("demo", "lan")
 	vm := s.newInstance("vm", fields{"network_uuid": lan})
@@ -55,7 +55,7 @@ func newSite(l *lab) *site {
 	s.byKind[contract.Interface] = []target{mine("an interface", l.interfaceOf(vm), nothing, nil)}
 	s.byKind[contract.Namespace] = []target{mine("a namespace", "demo", "nowhere", s.freshNamespace)}
 	s.byKind[contract.Blob] = []target{{name: "a blob", ref: blob, missing: nothing}}
-	s.byKind[contract.Node] = []target{{name: "a node", ref: "node-1", missing: "nowhere"}}
+	s.byKind[contract.Node] = []target{{name: "a node", ref: "node-1", missing: "nowhere", fresh: s.freshNode}}
 	s.addDeleted()
 	return s
 }
@@ -185,6 +185,17 @@ func (t target) either(id, name string) string {
 		return name
 	}
 	return id
+}
+
+// freshNode returns a node that can be deleted.
+func (s *site) freshNode(c cell) string {
+	s.t.Helper()
+	if c.row.Name() != "DELETE /nodes/{node}" {
+		return c.target.ref
+	}
+	name := s.name()
+	s.cameAndWent(name)
+	return name
 }
 
 // freshNamespace returns demo with the key that requests are about, or a namespace to be deleted.

@@ -11,8 +11,10 @@ import (
 	"github.com/shakenfist/shakenfist/store"
 )
 
-// batch is how many rows are moved at once, and how many don't wait for the delay to pass.
-const batch = 1000
+const (
+	batch = 1000 // rows that don't wait for the delay to pass
+	page  = 4000 // rows that are moved at once, when there are as many
+)
 
 // forgottenSeries says in the files which objects were forgotten when.
 const forgottenSeries = "forgotten"
@@ -22,17 +24,17 @@ const forgottenSeries = "forgotten"
 func (r *Recorder) move(ctx context.Context) error {
 	for _, prefix := range []string{rowPrefix, forgottenPrefix} {
 		for after := ""; ; {
-			page, err := r.store.List(ctx, prefix, after, batch)
+			rows, err := r.store.List(ctx, prefix, after, page)
 			if err != nil {
 				return fault.Wrap("event.move", "", err)
 			}
-			if err := r.movePage(ctx, prefix, page.Entries); err != nil {
+			if err := r.movePage(ctx, prefix, rows.Entries); err != nil {
 				return fault.Wrap("event.move", "", err)
 			}
-			if !page.More {
+			if !rows.More {
 				break
 			}
-			after = page.Entries[len(page.Entries)-1].Key
+			after = rows.Entries[len(rows.Entries)-1].Key
 		}
 	}
 	return nil
@@ -54,6 +56,8 @@ func (r *Recorder) movePage(ctx context.Context, prefix string, entries []store.
 		moved = append(moved, store.Delete(entry.Key))
 	}
 	for _, s := range r.series() { // always in the same order
+		// The oldest first, so that a file has what happened at about the same time.
+		slices.SortFunc(records[s.Name], func(a, b segment.Record) int { return a.At.Compare(b.At) })
 		if err := r.files.Append(ctx, s.Name, records[s.Name]...); err != nil {
 			return err
 		}

@@ -1,8 +1,10 @@
 package segment
 
 import (
+	"cmp"
 	"context"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/shakenfist/shakenfist/fault"
@@ -104,7 +106,8 @@ func (l *Log) retireExcess(ctx context.Context) ([]Removed, error) {
 		if s == nil {
 			break // what is left are active files, which are small
 		}
-		c := s.closed[0]
+		// Not by number: what waited long for its turn may have come the newest first.
+		c := slices.MinFunc(s.closed, func(a, b *segment) int { return cmp.Compare(a.newest, b.newest) })
 		if err := l.unlink(ctx, s, c); err != nil {
 			return gone, err
 		}

@@ -3,6 +3,7 @@ package memstore
 import (
 	"bytes"
 	"context"
+	"maps"
 	"slices"
 	"strings"
 
@@ -123,6 +124,7 @@ func (s *Store) set(key string, it item) {
 		it.lease.keys[key] = true
 	}
 	s.items[key] = it
+	s.most = max(s.most, len(s.items))
 }
 
 // remove deletes the keys that are there and appends what that changed.
@@ -140,5 +142,17 @@ func (s *Store) remove(changes []store.Change, keys ...string) []store.Change {
 		s.index.remove(key)
 		changes = append(changes, store.Change{Key: key, Deleted: true})
 	}
+	s.shrink()
 	return changes
+}
+
+// shrink gives memory back when most keys have gone: a map never does by itself.
+func (s *Store) shrink() {
+	const small = 1 << 14
+	if s.most < small || len(s.items) > s.most/4 {
+		return
+	}
+	items := make(map[string]item, len(s.items))
+	maps.Copy(items, s.items)
+	s.items, s.most = items, len(items)
 }

@@ -17,6 +17,7 @@ import (
 type Store struct {
 	mu      sync.RWMutex
 	items   map[string]item    // guarded by mu
+	most    int                // guarded by mu; keys that items has had at once
 	index   index              // guarded by mu; the keys of items
 	rev     store.Revision     // guarded by mu; of the last commit
 	history history            // guarded by mu

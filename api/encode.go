@@ -39,6 +39,9 @@ func (e *encoder) append(dst []byte, v reflect.Value) ([]byte, error) {
 			return f(dst, v)
 		}
 	}
+	if v.Kind() == reflect.Pointer && !v.IsNil() {
+		return e.append(dst, v.Elem())
+	}
 	return appendOther(dst, v)
 }
 
@@ -46,6 +49,9 @@ func (e *encoder) append(dst []byte, v reflect.Value) ([]byte, error) {
 func (e *encoder) of(t reflect.Type) appender {
 	if t.Kind() == reflect.Pointer {
 		return orNull(e.of(t.Elem()))
+	}
+	if t == reflect.TypeFor[Null]() {
+		return appendNull
 	}
 	_, collection := reflect.Zero(t).Interface().(interface{ none() string })
 	if !collection && (t.Implements(marshaler) || reflect.PointerTo(t).Implements(marshaler)) {
@@ -76,16 +82,18 @@ var marshaler = reflect.TypeFor[json.Marshaler]()
 
 func appendOther(dst []byte, v reflect.Value) ([]byte, error) {
 	if !v.IsValid() {
-		return append(dst, "null"...), nil
+		return appendNull(dst, v)
 	}
 	text, err := marshal(v.Interface())
 	return append(dst, text...), err
 }
 
+func appendNull(dst []byte, _ reflect.Value) ([]byte, error) { return append(dst, "null"...), nil }
+
 func orNull(f appender) appender {
 	return func(dst []byte, v reflect.Value) ([]byte, error) {
 		if v.IsNil() {
-			return append(dst, "null"...), nil
+			return appendNull(dst, v)
 		}
 		return f(dst, v.Elem())
 	}

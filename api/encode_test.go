@@ -72,7 +72,7 @@ func TestTheShortWayWritesWhatPackageJSONDoes(t *testing.T) {
 	dice := rand.New(rand.NewPCG(3, 1))
 	for _, of := range []reflect.Type{
 		reflect.TypeFor[Instance](), reflect.TypeFor[Interface](), reflect.TypeFor[Network](), reflect.TypeFor[List[Instance]](),
-		reflect.TypeFor[List[any]](), reflect.TypeFor[Error](), reflect.TypeFor[*Instance](), reflect.TypeFor[map[string]any](),
+		reflect.TypeFor[List[any]](), reflect.TypeFor[**Instance](), reflect.TypeFor[Error](), reflect.TypeFor[*Instance](), reflect.TypeFor[map[string]any](),
 	} {
 		for range 500 {
 			v := reflect.New(of).Elem()

@@ -70,11 +70,14 @@ func (s *server) onInstance(f func(*call, instance.Instance) (any, error)) handl
 
 func (s *server) listInstances(c *call) (any, error) {
 	list := s.cloud.Instances.List(c.Context(), instance.Filter{Namespace: c.owned(), All: c.args.flag("all", false)})
-	views := make(api.List[any], len(list))
-	for n, i := range list {
-		views[n] = s.instanceFor(c, i)
+	if s.oldGoClient(c) {
+		return each{len(list), func(n int) any { return s.instanceFor(c, list[n]) }}, nil
 	}
-	return views, nil
+	var v api.Instance // one for all: there may be thousands
+	return each{len(list), func(n int) any {
+		v = s.instanceView(c, list[n])
+		return &v
+	}}, nil
 }
 
 func (s *server) showInstance(c *call, i instance.Instance) (any, error) {

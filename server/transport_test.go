@@ -36,7 +36,7 @@ func TestWrongMethodsAreNamed(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
 	a := l.send(http.MethodPatch, "/instances", "demo", nil)
-	if a.status != http.StatusMethodNotAllowed || a.header.Get("Allow") != "GET, HEAD, OPTIONS, POST" ||
+	if a.status != http.StatusMethodNotAllowed || a.header.Get("Allow") != "DELETE, GET, HEAD, OPTIONS, POST" ||
 		string(a.body) != `{"message":"The method is not allowed for the requested URL."}`+"\n" {
 		t.Errorf("%d %q %s", a.status, a.header.Get("Allow"), a.body)
 	}

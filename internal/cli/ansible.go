@@ -41,12 +41,16 @@ type moduleResult struct {
 
 func (a *app) ansibleGroup() *cobra.Command {
 	g := group("ansible", "Modules of Ansible", "sf-client ansible network arguments.json",
-		a.module("namespace", "Make sure that a namespace exists, or does not", "name", "key_name, key", (*module).namespace),
-		a.module("network", "Make sure that a network exists, or does not", "name or uuid",
-			"netblock, provide_dhcp, provide_nat, provide_dns, namespace", (*module).network),
-		a.module("instance", "Make sure that an instance exists, or does not", "name or uuid",
-			"cpus, memory, disk, network, ssh_key, user_data, placed_on, namespace, video, uefi, secure_boot, nvram_template, "+
-				"configdrive, metadata, side_channels", (*module).instance))
+		a.module("namespace", "Make sure that a namespace exists, or does not", (*module).namespace,
+			"name; state; and key_name and key, to log in with.", "A key of a name that there is not is added."),
+		a.module("network", "Make sure that a network exists, or does not", (*module).network,
+			"name or uuid; state; and what the API takes to create it: netblock, provide_dhcp, provide_nat, provide_dns, namespace.",
+			"A network that differs in an argument that is given is deleted and made anew, unless it is in use."),
+		a.module("instance", "Make sure that an instance exists, or does not", (*module).instance,
+			"name or uuid; state; and what the API takes to create it: cpus, memory, disk, network, ssh_key, user_data, placed_on, "+
+				"namespace, video, uefi, secure_boot, nvram_template, configdrive, metadata, side_channels.",
+			"An instance that differs in an argument that is given is deleted, with its disks, and made anew; only metadata is "+
+				"changed in place."))
 	g.Long = g.Short + `.
 
 To make a module of a command, put a script of its name where Ansible looks for modules:
@@ -57,16 +61,14 @@ To make a module of a command, put a script of its name where Ansible looks for 
 	return g
 }
 
-// module returns the command of a module. needed and more name its arguments.
+// module returns the command of a module, whose help names its arguments and says what becomes of what differs.
 func (a *app) module(
-	kind, short, needed, more string,
-	run func(m *module, ctx context.Context) (outcome, error),
+	kind, short string, run func(m *module, ctx context.Context) (outcome, error), takes, differs string,
 ) *cobra.Command {
 	return a.leaf(leaf{
 		use: kind + " FILE", short: short,
-		long: "FILE is the JSON object of arguments that Ansible gives a module: " + needed + "; state, which is present (the " +
-			"default) or absent; and what the API takes to create it: " + more + ".\n\nWhat is there and differs in an argument that is " +
-			"given is deleted and made anew; metadata is changed in place. In check mode nothing is done. This waits until all is done, unless --async says otherwise.\n\n" +
+		long: "FILE is the JSON object of arguments that Ansible gives a module: " + takes + " State is present (the default) or absent." +
+			"\n\n" + differs + " In check mode nothing is done. This waits until all is done, unless --async says otherwise.\n\n" +
 			"It prints a JSON object: changed, failed, meta (the object), log and msg. The exit code is 1 if failed is true.",
 		example: "sf-client ansible " + kind + " arguments.json", args: cobra.ExactArgs(1), file: 1, offline: true,
 		run: func(ctx context.Context, _ *client.Client, args []string) error {

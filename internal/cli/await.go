@@ -63,13 +63,12 @@ func lastTrouble(ctx context.Context, events func(context.Context, string, api.E
 	if err != nil || len(l) == 0 {
 		return "its events say why"
 	}
-	text := l[0].Message
 	for _, key := range []string{"error", "cause"} {
 		if detail, ok := l[0].Extra[key].(string); ok {
-			text += ": " + detail
+			return l[0].Message + ": " + detail
 		}
 	}
-	return text
+	return l[0].Message
 }
 
 // instanceGone waits until an instance is deleted, and prints it as JSON if that is the format.

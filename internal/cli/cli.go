@@ -76,10 +76,14 @@ func (a *app) root() *cobra.Command {
 Where the API is and whom to log in as is looked for in the flags, then in the environment (SHAKENFIST_API_URL,
 SHAKENFIST_NAMESPACE, SHAKENFIST_KEY, SHAKENFIST_ASYNC), then in the file that --config or SHAKENFIST_CONFIG names. Only
 if none of these gave an API URL, ~/.shakenfist and /etc/sf/shakenfist.json fill in what is missing. The files are JSON
-objects with the keys "apiurl", "namespace" and "key".`,
+objects with the keys "apiurl", "namespace" and "key".
+
+Create and delete wait for a minute until it is done, or as long as --async says; with --wait or --timeout, not being done by
+then is a failure. See the topics exit-codes and output beneath.`,
 		Example: `  sf-client --apiurl http://127.0.0.1:13000 --namespace demo --key s3cret instance list
   sf-client network create net1 10.0.0.0/24
-  sf-client instance create web1 1 1024 -d 8@debian:12 -n net1`,
+  sf-client instance create web1 1 1024 -d 8@debian:12 -n net1 --timeout 5m
+  sf-client -o csv instance list --columns name,state`,
 		SilenceErrors:    true,
 		SilenceUsage:     true,
 		TraverseChildren: true, // so that --namespace before the command is whom to log in as, and after it where to act

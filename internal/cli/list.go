@@ -23,25 +23,22 @@ type listing struct {
 
 // list prints l in any format.
 func (a *app) list(l listing) error {
-	switch a.format {
-	case formatJSON, formatYAML:
+	if a.format.structured() {
 		return a.data(l.value)
-	case formatName:
+	}
+	if a.format == formatName {
 		return a.listNames(l)
-	case formatPretty, formatSimple, formatCSV:
 	}
 	header, rows, err := a.selection(l)
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
-	}
-	switch a.format {
-	case formatSimple:
+	case a.format == formatSimple:
 		return a.simple(header, rows)
-	case formatCSV:
+	case a.format == formatCSV:
 		return a.csv(header, rows)
-	default:
-		return a.box(header, rows)
 	}
+	return a.box(header, rows)
 }
 
 // selection returns the columns that were picked. The header is nil if none is wanted.

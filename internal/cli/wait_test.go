@@ -125,11 +125,11 @@ func TestAWaitThatWasAskedForFailsWhenItsTimeRunsOut(t *testing.T) {
 				return fault.Because("client.Wait", fault.Unavailable, "", ctx.Err(), "gave up waiting")
 			}
 			err := a.within(t.Context(), func(ctx context.Context) error { return a.wait(ctx, "Instance web1", forever) })
-			if err != (timeoutError{"Instance web1", c.after}) || time.Since(start) != c.after {
+			if !errors.Is(err, timeoutError{"Instance web1", c.after}) || time.Since(start) != c.after {
 				t.Errorf("after %v: %v", time.Since(start), err)
 			}
 			err = a.within(t.Context(), func(ctx context.Context) error { return forever(ctx, nil) })
-			if err != (timeoutError{"What was asked for", c.after}) {
+			if !errors.Is(err, timeoutError{"What was asked for", c.after}) {
 				t.Errorf("before it could wait: %v", err)
 			}
 			refused := fault.New("POST", fault.Conflict, "", "no")

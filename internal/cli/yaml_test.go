@@ -16,7 +16,8 @@ func TestYAMLHoldsWhatJSONDoes(t *testing.T) {
 		nil, true, "", "on", "no", "null", "~", "0123", "1e3", "0x10", "1_000", ".5", "12:30", "2023-05-27", "a: b", "- x", "# no comment", "a #b",
 		" space ", "tab\tbed", "two\nlines", "two\nlines\n", "\n", "\x1b[31mred", "\u2028", "emoji 😀", `quote " and '`, "back\\slash", "[]", "{}", "%x", "@x",
 		"&a", "*a", "!x", "|", ">", "?", "-", "---", "=", "<<", "true ", "é", "trailing:", "{a: b}", "key: [1", "\u0000", "\u0085", "\ufeffbom",
-		map[string]any{}, []any{}, []any{"a", []any{"b", map[string]any{"c": nil}}}, map[string]any{"yes": 1, "": 2, "a: b": 3, "1": "x", "null": 4},
+		map[string]any{}, []any{}, []any{"a", []any{"b", map[string]any{"c": nil}}},
+		map[string]any{"yes": 1, "": 2, "a: b": 3, "1": "x", "null": 4},
 		map[string]any{"b": []any{map[string]any{"z": 1, "a": "x\ny"}}, "a": 1.5},
 		json.RawMessage("1685188800.123456"), json.RawMessage("33554432.0"), json.RawMessage("-1"), json.RawMessage("9007199254740993"),
 	} {

@@ -86,7 +86,7 @@ func dieAt(t *testing.T, nth int, after bool) (string, map[event.Type]string, *n
 	synctest.Wait() // the files are open
 	ctx := step.WithHook(t.Context(), hook)
 	recorded := map[event.Type][]string{}
-	for i := range 5 {
+	for i := range 4 {
 		for _, typ := range []event.Type{event.Audit, event.Status} {
 			// Some hundreds in a commit, so that files fill up in few steps.
 			var ops []store.Op

@@ -37,20 +37,26 @@ func errIllegalName(op, namespace string) error {
 	return fault.New(op, fault.Forbidden, namespace, "illegal key name")
 }
 
-// newKey returns a key that a user asked for. It costs what checking one does: tens of milliseconds of CPU.
-func (m *Manager) newKey(ctx context.Context, namespace, name, secret string) (key, error) {
-	const op = "namespace.newKey"
+// validateKey fails if a user can't have a key of that name and secret.
+func validateKey(namespace, name, secret string) error {
+	const op = "namespace.validateKey"
 	switch {
 	case name == "":
-		return key{}, fault.New(op, fault.Invalid, namespace, "no key name specified")
+		return fault.New(op, fault.Invalid, namespace, "no key name specified")
 	case secret == "":
-		return key{}, fault.New(op, fault.Invalid, namespace, "no key specified")
+		return fault.New(op, fault.Invalid, namespace, "no key specified")
 	case strings.HasPrefix(name, servicePrefix):
-		return key{}, errIllegalName(op, namespace)
+		return errIllegalName(op, namespace)
 	case len(name) > maxName || !utf8.ValidString(name) || strings.Contains(name, "/") || strings.ContainsFunc(name, unicode.IsControl):
-		return key{}, fault.New(op, fault.Invalid, namespace,
+		return fault.New(op, fault.Invalid, namespace,
 			"key_name must be UTF-8 of at most %d bytes, without slashes and control characters", maxName)
 	}
+	return nil
+}
+
+// newKey returns a key of this secret. It costs what checking one does: tens of milliseconds of CPU.
+func (m *Manager) newKey(ctx context.Context, namespace, secret string) (key, error) {
+	const op = "namespace.newKey"
 	hash, err := bcrypt.GenerateFromPassword(digest(secret), m.cost)
 	if err != nil {
 		return key{}, fault.Because(op, fault.Internal, namespace, err, "hashing the key")
@@ -67,17 +73,33 @@ func (m *Manager) newKey(ctx context.Context, namespace, name, secret string) (k
 // itself, and with fault.Invalid, naming the field, for a name or a secret that can't be one.
 func (m *Manager) SetKey(ctx context.Context, namespace, name, secret string, mustExist bool) error {
 	const op = "namespace.SetKey"
-	k, err := m.newKey(ctx, namespace, name, secret)
-	if err != nil {
+	if err := validateKey(namespace, name, secret); err != nil {
 		return fault.Wrap(op, namespace, err)
 	}
-	return m.change(ctx, "set key", namespace, "set key", name, func(keys map[string]key) error {
+	room := func(keys map[string]key) error {
 		_, exists := keys[name]
 		switch {
 		case mustExist && !exists:
 			return fault.New(op, fault.NotFound, namespace, "key does not exist")
 		case !exists && len(keys) >= maxKeys:
 			return fault.New(op, fault.Invalid, namespace, "key_name: the namespace has %d keys already; delete one first", len(keys))
+		}
+		return nil
+	}
+	row, ok := m.rows.Get(namespace)
+	if !ok {
+		return errNotFound(op, namespace)
+	}
+	if err := room(row.Value.Keys); err != nil { // before the work of hashing
+		return err
+	}
+	k, err := m.newKey(ctx, namespace, secret)
+	if err != nil {
+		return fault.Wrap(op, namespace, err)
+	}
+	return m.change(ctx, "set key", namespace, "set key", name, func(keys map[string]key) error {
+		if err := room(keys); err != nil {
+			return err
 		}
 		keys[name] = k
 		return nil

@@ -94,7 +94,10 @@ func (m *Manager) Create(ctx context.Context, name, keyName, keySecret string) (
 		return Namespace{}, errIllegalName(op, name)
 	}
 	if keyName != "" {
-		k, err := m.newKey(ctx, name, keyName, keySecret)
+		if err := validateKey(name, keyName, keySecret); err != nil {
+			return Namespace{}, fault.Wrap(op, name, err)
+		}
+		k, err := m.newKey(ctx, name, keySecret)
 		if err != nil {
 			return Namespace{}, fault.Wrap(op, name, err)
 		}

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"encoding/json"
 	"strings"
 
 	"github.com/shakenfist/shakenfist/api"
@@ -197,28 +196,7 @@ func metadataRequest(v any) (map[string]any, error) {
 	if !ok {
 		return nil, fault.New("server.createInstance", fault.Invalid, "", "metadata is not an object")
 	}
-	return plain(object).(map[string]any), nil //nolint:errcheck,forcetypeassert // a map stays one
-}
-
-// plain turns the numbers within v into those of Go, as the metadata manager expects them.
-func plain(v any) any {
-	switch v := v.(type) {
-	case json.Number:
-		if n, ok := wholeNumber(v); ok {
-			return n
-		}
-		f, _ := v.Float64()
-		return f
-	case []any:
-		for i := range v {
-			v[i] = plain(v[i])
-		}
-	case map[string]any:
-		for k := range v {
-			v[k] = plain(v[k])
-		}
-	}
-	return v
+	return object, nil
 }
 
 // channelRequest tells an absent list, which means the default, from an empty one, which means none.

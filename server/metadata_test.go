@@ -1,6 +1,7 @@
 package server
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"reflect"
@@ -73,6 +74,23 @@ func TestKeysOfMetadataAreAnyText(t *testing.T) {
 		t.Errorf("left is %s", a.body)
 	}
 	l.refuse(400, "not UTF-8", http.MethodPut, "/auth/namespaces/demo/metadata/%ff", "demo", fields{"value": "v"})
+}
+
+func TestNumbersInMetadataComeBackAsTheyWereGiven(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	const numbers = `{"big":12345678901234567890,"float":1.5,"list":[9007199254740993],"whole":7}`
+	body := blankInstance()
+	body["metadata"] = json.RawMessage(numbers)
+	vm := get[api.Instance](l, http.MethodPost, "/instances", "demo", body).UUID
+	get[any](l, http.MethodPut, "/auth/namespaces/demo/metadata/all", "demo", `{"value": `+numbers+`}`)
+	for path, want := range map[string]string{
+		"/instances/" + vm + "/metadata": numbers, "/auth/namespaces/demo/metadata": `{"all":` + numbers + `}`,
+	} {
+		if a := l.send(http.MethodGet, path, "demo", nil); string(a.body) != want+"\n" {
+			t.Errorf("%s: %s", path, a.body)
+		}
+	}
 }
 
 func TestMetadataIsBounded(t *testing.T) {

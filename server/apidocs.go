@@ -72,8 +72,10 @@ var docsTypes = map[string]string{
 	"start.js": "text/javascript; charset=utf-8", "favicon-32x32.png": "image/png",
 }
 
-// docsFile answers with a file of the page. It is part of the page, and not of the API.
-var docsFile = route{method: http.MethodGet, pattern: api.PathAPIDocs + "/{file}", who: nobody, handle: showDocsFile, stateless: true}
+// docsFile is the route of the files of the page. It is part of the page, and not of the API.
+func docsFile() route {
+	return route{method: http.MethodGet, pattern: api.PathAPIDocs + "/{file}", who: nobody, handle: showDocsFile, stateless: true}
+}
 
 func showDocsFile(c *call) (any, error) {
 	name := c.PathValue("file")

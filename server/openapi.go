@@ -111,15 +111,14 @@ var callers = map[who]string{
 
 // operationID is stable as long as method and path are: GET /instances/{ref}/events is getInstancesRefEvents.
 func operationID(rt route) string {
-	id := strings.ToLower(rt.method)
 	words := strings.FieldsFunc(rt.pattern, func(r rune) bool { return strings.ContainsRune("/{}.", r) })
 	if len(words) == 0 {
 		words = []string{"root"}
 	}
-	for _, w := range words {
-		id += capital(w)
+	for i, w := range words {
+		words[i] = capital(w)
 	}
-	return id
+	return strings.ToLower(rt.method) + strings.Join(words, "")
 }
 
 func capital(word string) string { return strings.ToUpper(word[:1]) + word[1:] }
@@ -148,9 +147,11 @@ var parameterDocs = map[string]string{
 func pathParameters(pattern string) []object {
 	var list []object
 	for _, m := range inBraces.FindAllStringSubmatch(pattern, -1) {
-		list = append(list, object{
-			"name": m[1], "in": "path", "required": true, "description": parameterDocs[m[1]], "schema": object{"type": "string"},
-		})
+		doc := parameterDocs[m[1]]
+		if strings.HasSuffix(pattern, "/metadata/{key}") && m[1] == "key" {
+			doc = "name of the note"
+		}
+		list = append(list, object{"name": m[1], "in": "path", "required": true, "description": doc, "schema": object{"type": "string"}})
 	}
 	return list
 }

@@ -54,7 +54,7 @@ func dig(v any, keys ...string) map[string]any {
 }
 
 // ours are the promises of this server.
-var ours = sync.OnceValues(func() (*promises, error) { //nolint:gochecknoglobals // made once, for all tests
+var ours = sync.OnceValues(func() (*promises, error) { // made once, for all tests
 	return newPromises(document((&server{}).routes(), "1.2.3"))
 })
 
@@ -64,7 +64,7 @@ func (p *promises) check(method, path string, a answer) error {
 	if method == http.MethodHead {
 		return nil
 	}
-	r, err := http.NewRequest(method, "http://host"+path, nil) //nolint:noctx // is never sent
+	r, err := http.NewRequest(method, "http://host"+path, nil) // is never sent
 	if err != nil {
 		return nil //nolint:nilerr // no client can send it
 	}

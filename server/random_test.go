@@ -46,7 +46,7 @@ func newExplorer(t *testing.T, seed uint64) *explorer {
 	p, err := newPromises(l.send(http.MethodGet, "/openapi.json", "", nil).body)
 	require.NoError(t, err)
 	x := &explorer{
-		lab: l, promises: p, random: rand.New(rand.NewPCG(seed, 1)), counts: map[int]int{}, //nolint:gosec // repeatable
+		lab: l, promises: p, random: rand.New(rand.NewPCG(seed, 1)), counts: map[int]int{},
 		known: map[string][]string{"instances": {"web1"}, "networks": {"lan"}, "namespaces": {"demo", "other", "system"}, "nodes": {"node-1"}},
 	}
 	for path := range dig(p.document, "paths") {

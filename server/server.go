@@ -82,7 +82,7 @@ func New(cloud *shakenfist.Cloud, o Options) http.Handler {
 	for pattern, methods := range byPattern {
 		s.mux.Handle(exact(pattern), s.endpoint(methods))
 	}
-	s.mux.Handle(api.PathAPIDocs+"/{file}", s.endpoint(map[string]route{http.MethodGet: docsFile}))
+	s.mux.Handle(docsFile().pattern, s.endpoint(map[string]route{http.MethodGet: docsFile()}))
 	s.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		write(w, r, http.StatusNotFound, api.Error{Error: "not found: there is no such path", Status: http.StatusNotFound})
 	})

@@ -1,7 +1,9 @@
 package view
 
 import (
+	"bytes"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -22,6 +24,7 @@ type Table[T any] struct {
 	view       *View
 	prefix     string // such as "o/instance/"
 	schema     int
+	opening    []byte // of a record as Encode writes it
 	upgrades   []Upgrade
 	rows       map[string]*Row[T]        // guarded by view.mu; a row that was put is never changed
 	unreadable map[string]store.Revision // guarded by view.mu; records that are in the store and not in rows
@@ -44,11 +47,16 @@ type envelope struct {
 	Record json.RawMessage `json:"record"`
 }
 
+// What stands before and after a record of the present schema, as package json would write the envelope.
+func opening(schema int) []byte { return fmt.Appendf(nil, `{"schema":%d,"record":`, schema) }
+
+const closing = "}"
+
 // NewTable registers a table for the records whose keys begin with Prefix + kind + "/". The records' present schema version
 // is 1 + len(upgrades). It must be called before the view runs.
 func NewTable[T any](v *View, kind string, upgrades ...Upgrade) *Table[T] {
 	t := &Table[T]{
-		view: v, prefix: Prefix + kind + "/", schema: 1 + len(upgrades), upgrades: upgrades,
+		view: v, prefix: Prefix + kind + "/", schema: 1 + len(upgrades), opening: opening(1 + len(upgrades)), upgrades: upgrades,
 		rows: map[string]*Row[T]{}, unreadable: map[string]store.Revision{}, indexes: map[string]*index[T]{},
 	}
 	v.tables = append(v.tables, t)
@@ -76,13 +84,10 @@ func (t *Table[T]) Put(id string, value T) store.Op {
 // Encode returns a record's bytes in the store.
 func (t *Table[T]) Encode(value T) []byte {
 	record, err := json.Marshal(value)
-	if err == nil {
-		record, err = json.Marshal(envelope{Schema: t.schema, Record: record})
-	}
 	if err != nil {
 		panic("view: a record type does not marshal: " + err.Error()) // a defect of the type, not of its data
 	}
-	return record
+	return slices.Concat(t.opening, record, []byte(closing))
 }
 
 // Delete returns the op that deletes a record.
@@ -200,6 +205,12 @@ func (t *Table[T]) revision(id string) store.Revision {
 }
 
 func (t *Table[T]) decode(value []byte) (T, error) {
+	if inner, ok := bytes.CutPrefix(value, t.opening); ok {
+		var record T
+		if json.Unmarshal(bytes.TrimSuffix(inner, []byte(closing)), &record) == nil {
+			return record, nil // as Encode wrote it, read once instead of twice
+		}
+	}
 	var record T
 	var e envelope
 	if err := json.Unmarshal(value, &e); err != nil {

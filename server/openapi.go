@@ -162,10 +162,12 @@ func queryParameters(known []arg) []object {
 		if a.kind == argIgnored {
 			continue
 		}
-		p := object{"name": a.name, "in": "query", "required": a.must, "description": a.doc, "schema": a.schema(false)}
+		p := object{"name": a.name, "in": "query", "required": a.must, "description": a.doc}
+		a.must = true // what is in a query is not null
 		if a.kind == argList || a.kind == argObject || a.kind == argAny {
-			delete(p, "schema")
-			p["content"] = object{"application/json": object{"schema": a.schema(false)}}
+			p["content"] = object{"application/json": object{"schema": a.schema()}}
+		} else {
+			p["schema"] = a.schema()
 		}
 		list = append(list, p)
 	}

@@ -49,7 +49,9 @@ func (s *schemas) of(out any) object {
 // sees to that.
 func (s *schemas) ofType(t reflect.Type) object {
 	switch t {
-	case reflect.TypeFor[api.Time](), reflect.TypeFor[api.Float]():
+	case reflect.TypeFor[api.Time]():
+		return object{"type": "number", "description": "Unix seconds"}
+	case reflect.TypeFor[api.Float]():
 		return object{"type": "number"}
 	case reflect.TypeFor[api.Null]():
 		return object{"type": "null"}
@@ -137,6 +139,9 @@ func (s *schemas) fields(t reflect.Type, optional bool, properties object, requi
 			}
 		}
 		if doc := s.doc(t, f.Name); doc != "" {
+			if unit, ok := schema["description"].(string); ok {
+				doc = unit + "; " + doc
+			}
 			schema["description"] = doc
 		}
 		properties[name] = schema
@@ -173,7 +178,11 @@ func argsSchema(known []arg) object {
 		if a.kind == argIgnored {
 			continue
 		}
-		properties[a.name] = a.schema(true)
+		property := a.schema()
+		if a.doc != "" {
+			property["description"] = a.doc
+		}
+		properties[a.name] = property
 		if a.must {
 			required = append(required, a.name)
 		}
@@ -186,7 +195,7 @@ func argsSchema(known []arg) object {
 }
 
 // schema is the strict form of what the decoder takes for an argument, with null for none where it may be absent.
-func (a arg) schema(describe bool) object {
+func (a arg) schema() object {
 	schema := object{}
 	if a.kind != argAny {
 		schema["type"] = string(a.kind)
@@ -209,9 +218,6 @@ func (a arg) schema(describe bool) object {
 	if a.among != nil {
 		schema["enum"] = a.values()
 	}
-	if describe && a.doc != "" {
-		schema["description"] = a.doc
-	}
 	if a.example != nil {
 		schema["examples"] = []any{a.example}
 	}
@@ -223,9 +229,6 @@ func (a arg) values() []any {
 	var all []any
 	for _, text := range a.among {
 		all = append(all, text)
-	}
-	if a.empty {
-		all = append(all, "")
 	}
 	if !a.must {
 		all = append(all, nil)

@@ -205,9 +205,9 @@ func (t *Table[T]) revision(id string) store.Revision {
 }
 
 func (t *Table[T]) decode(value []byte) (T, error) {
-	if inner, ok := bytes.CutPrefix(value, t.opening); ok {
+	if bytes.HasPrefix(value, t.opening) && bytes.HasSuffix(value, []byte(closing)) {
 		var record T
-		if json.Unmarshal(bytes.TrimSuffix(inner, []byte(closing)), &record) == nil {
+		if json.Unmarshal(value[len(t.opening):len(value)-len(closing)], &record) == nil {
 			return record, nil // as Encode wrote it, read once instead of twice
 		}
 	}

@@ -231,7 +231,8 @@ func TestEventsGoWhenTheirAgeIsReached(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const day = 24 * time.Hour
-		ages := map[event.Type]time.Duration{event.Mutate: -1, event.Audit: 2 * day, event.Status: 0}
+		ages := make(map[event.Type]time.Duration) // the others as they are preset
+		ages[event.Mutate], ages[event.Audit], ages[event.Status] = -1, 2*day, 0
 		n := start(t, memstore.New(), event.Deps{Dir: folder(t), Ages: ages}, nil)
 		for i := range 40 { // ten days
 			n.record(t, web, event.Audit, i, i+1)

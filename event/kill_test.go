@@ -85,7 +85,7 @@ func dieAt(t *testing.T, nth int, after bool) (string, map[event.Type]string, *n
 	n := start(t, memstore.New(), event.Deps{Dir: folder(t), Budget: 1 << 20}, hook)
 	synctest.Wait() // the files are open
 	ctx := step.WithHook(t.Context(), hook)
-	recorded := map[event.Type][]string{}
+	recorded := make(map[event.Type][]string)
 	for i := range 4 {
 		for _, typ := range []event.Type{event.Audit, event.Status} {
 			// Some hundreds in a commit, so that files fill up in few steps.
@@ -119,7 +119,7 @@ func dieAt(t *testing.T, nth int, after bool) (string, map[event.Type]string, *n
 		_, err := n.store.Commit(t.Context(), nil, n.Forget(gone))
 		require.NoError(t, err)
 	}
-	expected := map[event.Type]string{}
+	expected := make(map[event.Type]string)
 	for typ, all := range recorded {
 		slices.Reverse(all)
 		expected[typ] = strings.Join(all, " ")

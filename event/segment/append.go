@@ -81,7 +81,7 @@ func (l *Log) room(ctx context.Context, s *series) error {
 		return nil
 	}
 	path := l.path(s, s.next, activeSuffix)
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600) //nolint:gosec // a file of ours
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return problem("segment.Append", path, err, "a file of events cannot be made")
 	}

@@ -52,12 +52,12 @@ func encode(b []byte, r Record) ([]byte, error) {
 	if size > maxBody || len(r.Object) > 1<<16-1 || len(r.ID) > 1<<16-1 {
 		return b, errors.New("the record is too large")
 	}
-	b = binary.BigEndian.AppendUint32(b, uint32(size)) //nolint:gosec // bounded above
+	b = binary.BigEndian.AppendUint32(b, uint32(size))
 	b = append(b, 0, 0, 0, 0)
 	start := len(b)
-	b = binary.BigEndian.AppendUint64(b, uint64(r.At.UnixNano())) //nolint:gosec // the same bits
-	b = binary.BigEndian.AppendUint16(b, uint16(len(r.Object)))   //nolint:gosec // bounded above
-	b = binary.BigEndian.AppendUint16(b, uint16(len(r.ID)))       //nolint:gosec // bounded above
+	b = binary.BigEndian.AppendUint64(b, uint64(r.At.UnixNano()))
+	b = binary.BigEndian.AppendUint16(b, uint16(len(r.Object))) //nolint:gosec // bounded above
+	b = binary.BigEndian.AppendUint16(b, uint16(len(r.ID)))     //nolint:gosec // bounded above
 	b = append(b, r.Object...)
 	b = append(b, r.ID...)
 	b = append(b, r.Value...)

@@ -71,10 +71,10 @@ func (s *series) turnsAt() (time.Time, bool) {
 	return time.Unix(0, s.active.oldest).Add(s.Age / slicesOfAge), true
 }
 
-func (c *segment) removed(series string, forRoom bool) Removed {
+func (s *segment) removed(series string, forRoom bool) Removed {
 	return Removed{
-		Series: series, Records: int(c.records), Bytes: c.bytes,
-		Oldest: time.Unix(0, c.oldest), Newest: time.Unix(0, c.newest), ForRoom: forRoom,
+		Series: series, Records: int(s.records), Bytes: s.bytes,
+		Oldest: time.Unix(0, s.oldest), Newest: time.Unix(0, s.newest), ForRoom: forRoom,
 	}
 }
 

@@ -3,7 +3,10 @@ package segment
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -200,4 +203,59 @@ func TestReadersAndWritersAtOnce(t *testing.T) {
 		}
 	}
 	require.NoError(t, <-done)
+}
+
+func TestOfTwoActiveFilesTheFirstIsClosed(t *testing.T) {
+	t.Parallel()
+	o := small(folder(t))
+	l := open(t, o)
+	require.NoError(t, l.Append(t.Context(), "audit", records("a", 0, 5)...))
+	require.NoError(t, l.Close())
+	first := files(t, o.Dir, "audit-*.active")[0]
+	require.NoError(t, os.Rename(first, filepath.Join(o.Dir, "audit-0000000000.kept"))) // none of ours
+	l = open(t, o)
+	for n := range 3 {
+		require.NoError(t, l.Append(t.Context(), "audit", record("a", 5+n)))
+	}
+	require.NoError(t, l.Close())
+	second := files(t, o.Dir, "audit-*.active")[0]
+	require.NoError(t, os.Rename(second, filepath.Join(o.Dir, name("audit", 7, activeSuffix))))
+	require.NoError(t, os.Rename(filepath.Join(o.Dir, "audit-0000000000.kept"), first))
+	require.NoError(t, os.WriteFile(filepath.Join(o.Dir, "notes.txt"), nil, 0o600))
+	l = open(t, o)
+	require.Equal(t, down(8, 0), numbers(t, l, "a", 0))
+	require.Len(t, files(t, o.Dir, "audit-*.active"), 1)
+	require.Len(t, files(t, o.Dir, "audit-*.segment"), 1)
+	require.NoError(t, l.Append(t.Context(), "audit", record("a", 8)))
+	require.Equal(t, down(9, 0), numbers(t, l, "a", 0))
+	require.Len(t, files(t, o.Dir, "notes.txt"), 1, "what is not ours is left alone")
+}
+
+// A file can go bad while it is in use.
+func TestDamageThatComesWhileOpenIsSaidOnce(t *testing.T) {
+	t.Parallel()
+	o, log := logged(small(folder(t)))
+	l := open(t, o)
+	require.NoError(t, l.Append(t.Context(), "audit", records("a", 0, 200)...))
+	closed := files(t, o.Dir, "audit-*.segment")
+	require.Len(t, closed, 1)
+	active := l.series[1].active
+	_, err := active.f.WriteAt([]byte("damage"), int64(active.entries[3].offset)+20)
+	require.NoError(t, err)
+	for range 3 {
+		require.Len(t, numbers(t, l, "a", 0), 199)
+	}
+	require.Equal(t, 1, strings.Count(log.String(), "level=WARN"), log.String())
+	require.NoError(t, l.turn(t.Context(), l.series[1]))
+	require.Len(t, numbers(t, l, "a", 0), 199, "the others are kept")
+
+	require.NoError(t, os.Truncate(closed[0], sizeOf(t, closed[0])-footerBytes-5)) // its index
+	left := len(numbers(t, l, "a", 0))
+	require.Less(t, left, 199)
+	require.Positive(t, left)
+	require.Equal(t, 1, strings.Count(log.String(), "set aside"), log.String())
+	require.Len(t, files(t, o.Dir, "*.broken"), 1)
+	require.Len(t, numbers(t, l, "a", 0), left)
+	require.NoError(t, os.Remove(files(t, o.Dir, "*.segment")[0]))
+	require.Empty(t, numbers(t, l, "a", 0), "a file that went is no error")
 }

@@ -50,7 +50,7 @@ func (l *Log) turn(ctx context.Context, s *series) error {
 
 // writeFile writes a file and sees it safe on disk.
 func writeFile(path string, b []byte) error {
-	f, err := os.Create(path) //nolint:gosec // a file of ours
+	f, err := os.Create(path)
 	if err != nil {
 		return err
 	}

@@ -40,7 +40,8 @@ func TestEverythingThatIsWrongIsSaidAtOnce(t *testing.T) {
 	t.Parallel()
 	path := settingsFile(t, "SHAKENFIST_API_PORT=many\nSHAKENFIST_ACCELERATOR=warp\nSHAKENFIST_CPU_OVERCOMMIT_RATIO=NaN\n"+
 		"SHAKENFIST_NODE_IS_HYPERVISOR=perhaps\nSHAKENFIST_DNS_SERVER=eight\nSHAKENFIST_MAX_HYPERVISOR_MTU=12\nSHAKENFIST_AUTH_SECRET_SEED=short\n"+
-		"SHAKENFIST_ZONE=Ä\nSHAKENFIST_DISK_BUS=floppy\n")
+		"SHAKENFIST_ZONE=Ä\nSHAKENFIST_DISK_BUS=floppy\n"+
+		"SHAKENFIST_MAX_AUDIT_EVENT_AGE=0\nSHAKENFIST_MAX_USAGE_EVENT_AGE=-1\nSHAKENFIST_MAX_PRUNE_EVENT_AGE=-2\nSHAKENFIST_EVENT_DISK_BUDGET=4096\n")
 	p := start(t, nil, "--config", path, "--simulate")
 	if code := p.wait(); code != exitUsage {
 		t.Errorf("exit code %d", code)
@@ -52,6 +53,9 @@ func TestEverythingThatIsWrongIsSaidAtOnce(t *testing.T) {
 		"SHAKENFIST_NODE_IS_HYPERVISOR: invalid syntax; it must be true or false",
 		`SHAKENFIST_DNS_SERVER: "eight" is not an IPv4 address`,
 		"SHAKENFIST_MAX_HYPERVISOR_MTU: 12 is out of range",
+		"SHAKENFIST_MAX_AUDIT_EVENT_AGE: 0 is out of range; use 1 to 2147483647, or -1 for ever",
+		"SHAKENFIST_MAX_PRUNE_EVENT_AGE: -2 is out of range",
+		"SHAKENFIST_EVENT_DISK_BUDGET: 4096 is out of range",
 		"SHAKENFIST_AUTH_SECRET_SEED: it has less than 16 characters",
 		"SHAKENFIST_ZONE:", "SHAKENFIST_DISK_BUS:",
 	)

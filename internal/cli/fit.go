@@ -10,7 +10,8 @@ import (
 const tight = 8
 
 // fit returns how wide the columns of a box may be at most so that it is no wider than the given number of characters; nil
-// if there is nothing to do, or nothing that would help. The widest columns give way. UUIDs stay whole, to be copied.
+// if there is nothing to do, or nothing that would help. The widest columns give way. UUIDs stay whole, to be copied, and
+// times, to be read.
 func fit(header []string, rows [][]string, width int) []int {
 	widths, whole := make([]int, len(header)), make([]bool, len(header))
 	total := 1 // of the left border; a column has two spaces and its right border beside its text
@@ -19,7 +20,7 @@ func fit(header []string, rows [][]string, width int) []int {
 		for _, row := range rows {
 			widths[n] = max(widths[n], text.LongestLineLen(row[n]))
 		}
-		whole[n] = strings.Contains(name, "uuid")
+		whole[n] = strings.Contains(name, "uuid") || name == "timestamp"
 		total += widths[n] + 3
 	}
 	if width <= 0 || total <= width {

@@ -35,18 +35,18 @@ func on(name, node string, networks ...network.Request) instance.Spec {
 	return s
 }
 
-// see waits until this world's view is fresh, and returns the node.
-func (w *world) see(t *testing.T, name string) node.Node {
+// first returns the state of node n1, as it is now.
+func (w *world) first(t *testing.T) node.State {
 	t.Helper()
 	require.NoError(t, w.Fresh(t.Context()))
-	n, err := w.Nodes.Get(t.Context(), name)
+	n, err := w.Nodes.Get(t.Context(), "n1")
 	require.NoError(t, err)
-	return n
+	return n.State
 }
 
-func (w *world) deleteNode(t *testing.T, name string) {
+func (w *world) deleteFirst(t *testing.T) {
 	t.Helper()
-	n, err := w.Nodes.Delete(t.Context(), name)
+	n, err := w.Nodes.Delete(t.Context(), "n1")
 	require.NoError(t, err)
 	require.Equal(t, node.Deleted, n.State)
 }
@@ -70,9 +70,9 @@ func TestWhatWasOnADeletedNodeEnds(t *testing.T) {
 		going, err := left.Instances.Delete(t.Context(), building) // nobody is there to do it
 		require.NoError(t, err)
 		require.Equal(t, instance.DeleteWait, going.State)
-		require.Equal(t, node.Stopped, left.see(t, "n1").State)
+		require.Equal(t, node.Stopped, left.first(t))
 
-		left.deleteNode(t, "n1")
+		left.deleteFirst(t)
 		left.wait(t, building, instance.Deleted)
 		gone := left.wait(t, running.ID, instance.Error)
 		require.Equal(t, "node n1, which ran the instance, was deleted", gone.Error)
@@ -119,8 +119,8 @@ func TestAFetchThatADeletedNodeOwedIsDoneByAnother(t *testing.T) {
 		require.NoError(t, err)
 		time.Sleep(time.Second)
 		require.NoError(t, lost.stop())
-		require.Equal(t, node.Stopped, left.see(t, "n1").State)
-		left.deleteNode(t, "n1")
+		require.Equal(t, node.Stopped, left.first(t))
+		left.deleteFirst(t)
 		time.Sleep(time.Minute)
 		a, err = left.Artifacts.Get(t.Context(), a.ID)
 		require.NoError(t, err)
@@ -133,14 +133,14 @@ func TestADeletedNodeThatReturnsDropsItsGuests(t *testing.T) {
 		lost, left := two(t)
 		i := lost.made(t, on("vm", "n1"))
 		require.NoError(t, lost.stop())
-		require.Equal(t, node.Stopped, left.see(t, "n1").State)
-		left.deleteNode(t, "n1")
+		require.Equal(t, node.Stopped, left.first(t))
+		left.deleteFirst(t)
 		left.wait(t, i.ID, instance.Error)
 		require.Len(t, lost.domains(t), 1, "guests outlive their daemon")
 
 		back := begin(t, lost.Parts, lost.dir)
 		time.Sleep(time.Minute)
-		require.Equal(t, node.Created, left.see(t, "n1").State)
+		require.Equal(t, node.Created, left.first(t))
 		require.Empty(t, back.domains(t))
 		back.made(t, on("another", "n1"))
 		left.deleted(t, i.ID)
@@ -154,7 +154,7 @@ func TestNothingIsPlacedOnANodeThatWasDeletedMeanwhile(t *testing.T) {
 		lost, left := two(t)
 		require.NoError(t, lost.stop())
 		late := begin(t, lost.Parts, lost.dir) // its death goes unnoticed until its lease runs out
-		require.Equal(t, node.Created, left.see(t, "n1").State)
+		require.Equal(t, node.Created, left.first(t))
 		held, goOn := make(chan struct{}), make(chan struct{})
 		var once bool
 		left.onStep(func(_ context.Context, s step.Step) error {
@@ -172,8 +172,8 @@ func TestNothingIsPlacedOnANodeThatWasDeletedMeanwhile(t *testing.T) {
 		}()
 		<-held
 		require.NoError(t, late.stop())
-		require.Equal(t, node.Stopped, left.see(t, "n1").State)
-		left.deleteNode(t, "n1")
+		require.Equal(t, node.Stopped, left.first(t))
+		left.deleteFirst(t)
 		time.Sleep(time.Second)
 		close(goOn)
 		err := <-created
@@ -188,7 +188,7 @@ func TestWhatIsNotedOnANodeGoesWithIt(t *testing.T) {
 		lost, left := two(t)
 		require.NoError(t, lost.stop())
 		require.NoError(t, left.Metadata.Put(t.Context(), metadata.Node, "n1", "rack", "7"))
-		left.deleteNode(t, "n1")
+		left.deleteFirst(t)
 		time.Sleep(2 * time.Hour)
 		_, err := left.Nodes.Get(t.Context(), "n1")
 		require.ErrorIs(t, err, fault.NotFound)

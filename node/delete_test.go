@@ -19,13 +19,12 @@ import (
 )
 
 // tend has the process see to nodes that are gone.
-func (p *process) tend(t *testing.T) *process {
+func (p *process) tend(t *testing.T) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() { p.Chores(ctx) })
 	t.Cleanup(func() { cancel(); running.Wait() })
-	return p
 }
 
 func names(list []node.Node) []string {
@@ -80,6 +79,7 @@ func TestADeletedNodeIsClearedOnceAndForgotten(t *testing.T) {
 		require.Equal(t, []string{"first a", "second a", "first a", "second a", "first a", "second a"}, calls, "called until all succeed, and then no more")
 		require.Equal(t, []string{"a deleted", "b created"}, names(b.List(t.Context())))
 		require.Equal(t, []string{"what it held was given back", "delete request", "joined the cloud"}, b.messagesOf(t, "a"))
+		require.Equal(t, []string{"joined the cloud"}, b.messagesOf(t, "b"))
 
 		time.Sleep(time.Hour)
 		require.Equal(t, []string{"b created"}, names(b.List(t.Context())))

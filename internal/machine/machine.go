@@ -60,7 +60,7 @@ func (r *Reader) load(f *Figures) error {
 func (r *Reader) memory(f *Figures) error {
 	memory, err := r.proc.Meminfo()
 	if err == nil && memory.MemAvailableBytes != nil {
-		f.MemoryAvailable = int(*memory.MemAvailableBytes >> 20) //nolint:gosec // no machine has so much
+		f.MemoryAvailable = int(*memory.MemAvailableBytes >> 20)
 	}
 	return err
 }

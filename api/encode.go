@@ -14,7 +14,7 @@ import (
 func AppendJSON(dst []byte, v any) ([]byte, error) { return views.append(dst, reflect.ValueOf(v)) }
 
 // views encodes what lists are made of. It never changes.
-var views = newEncoder(reflect.TypeFor[List[any]](),
+var views = newEncoder(reflect.TypeFor[List[any]](), //nolint:gochecknoglobals // made once, at init
 	reflect.TypeFor[Instance](), reflect.TypeFor[List[Instance]](), reflect.TypeFor[Interface](), reflect.TypeFor[List[Interface]](),
 	reflect.TypeFor[Network](), reflect.TypeFor[List[Network]]())
 
@@ -53,7 +53,8 @@ func (e *encoder) of(t reflect.Type) appender {
 	if t == reflect.TypeFor[Null]() {
 		return appendNull
 	}
-	_, collection := reflect.Zero(t).Interface().(interface{ none() string })
+	_, collection := reflect.TypeAssert[interface{ none() string }](reflect.Zero(t))
+	marshaler := reflect.TypeFor[json.Marshaler]()
 	if !collection && (t.Implements(marshaler) || reflect.PointerTo(t).Implements(marshaler)) {
 		return appendOther
 	}
@@ -77,8 +78,6 @@ func (e *encoder) of(t reflect.Type) appender {
 	}
 	return appendOther
 }
-
-var marshaler = reflect.TypeFor[json.Marshaler]()
 
 func appendOther(dst []byte, v reflect.Value) ([]byte, error) {
 	if !v.IsValid() {

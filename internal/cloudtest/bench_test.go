@@ -29,8 +29,11 @@ func BenchmarkAPI(b *testing.B) {
 	p.tenant(b, tenThousand, 10_000)
 	one := strings.Replace(api.PathInstance, "{ref}", p.first(b, hundred), 1)
 	for _, m := range []struct{ what, as, path string }{
-		{"root", hundred, api.PathRoot}, {"instance", hundred, one}, {"list of 100", hundred, api.PathInstances},
-		{"list of 1000", thousand, api.PathInstances}, {"list of 10000", tenThousand, api.PathInstances},
+		{"root", hundred, api.PathRoot},
+		{"instance", hundred, one},
+		{"list of 100", hundred, api.PathInstances},
+		{"list of 1000", thousand, api.PathInstances},
+		{"list of 10000", tenThousand, api.PathInstances},
 	} {
 		c := p.callers(b, m.as, 1)[0]
 		b.Run(m.what, repeat(c, get(m.path)))
@@ -56,6 +59,7 @@ func repeat(c *caller, do operation) func(*testing.B) {
 
 // bareServer answers with the bytes that the cloud did.
 func bareServer(b *testing.B, c *caller, path string) {
+	b.Helper()
 	body, err := c.call(b.Context(), http.MethodGet, path, nil)
 	require.NoError(b, err)
 	bare := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -69,6 +73,7 @@ func bareServer(b *testing.B, c *caller, path string) {
 
 // bareCommit makes two commits of one key, as asking for a network and for its end makes two.
 func bareCommit(b *testing.B, s store.Store) {
+	b.Helper()
 	value := []byte(strings.Repeat("x", 512))
 	repeat(nil, func(ctx context.Context, _ *caller) error {
 		for range 2 {

@@ -33,6 +33,7 @@ func TestProveFiguresOfTheAPI(t *testing.T) {
 }
 
 func figuresOfTheAPI(t *testing.T, kind string, state store.Store) {
+	t.Helper()
 	p := newPlant(t, state)
 	p.tenant(t, hundred, 100)
 	p.tenant(t, thousand, 1000)

@@ -91,13 +91,15 @@ func TestProveNothingLeaks(t *testing.T) {
 	p := newPlant(t, memstore.New(), func(c *shakenfist.Config) {
 		c.Linger, c.Resync, c.Halo = time.Second, 2*time.Second, -1
 	})
-	p.round(t, 10_000)
+	const instances = 10_000
+	p.round(t, instances)
 	before, routines := heap(), runtime.NumGoroutine()
-	p.round(t, 10_000)
+	p.round(t, instances)
 	after := heap()
 	// Goroutines come and go by a few at any moment; a leak would be one for each object.
 	require.InDelta(t, routines, runtime.NumGoroutine(), 20)
-	require.Less(t, after, before+before/10)
+	// What is known of the events in the segment that is being written grows until that is full. One record that stays is more.
+	require.Less(t, after, before+512*instances)
 	t.Logf("proof: 10,000 instances made, deleted and forgotten: heap %.1f MiB, once more: %.1f MiB, goroutines %d and %d",
 		mib(before), mib(after), routines, runtime.NumGoroutine())
 }

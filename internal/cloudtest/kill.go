@@ -65,11 +65,11 @@ func record(t *testing.T, fresh func(testing.TB) World, patience time.Duration) 
 	return slices.DeleteFunc(p.Steps(), movesEvents)
 }
 
-// movesEvents tells the steps of moving events to files, which come when time has passed, and not in every life. Package
+// movesEvents tells the steps of measuring and of moving events to files, which come when time has passed, and not in every life. Package
 // event has a test of its own that kills at each of them.
 func movesEvents(p Point) bool {
 	return slices.Contains([]string{
-		"append events", "sync events", "commit move events", "commit event", "rename event file", "remove event file",
+		"append events", "sync events", "commit move events", "commit event", "commit sample", "rename event file", "remove event file",
 	}, p.Step)
 }
 

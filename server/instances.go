@@ -69,15 +69,19 @@ func (s *server) onInstance(f func(*call, instance.Instance) (any, error)) handl
 }
 
 func (s *server) listInstances(c *call) (any, error) {
-	list := s.cloud.Instances.List(c.Context(), instance.Filter{Namespace: c.owned(), All: c.args.flag("all", false)})
-	if s.oldGoClient(c) {
-		return each{len(list), func(n int) any { return s.instanceFor(c, list[n]) }}, nil
-	}
-	var v api.Instance // one for all: there may be thousands
-	return each{len(list), func(n int) any {
-		v = s.instanceView(c, list[n])
-		return &v
-	}}, nil
+	what := listing{namespace: c.owned(), all: c.args.flag("all", false), old: s.oldGoClient(c)}
+	body, err := s.lists.do(c.Context(), what, func() []byte {
+		instances := s.cloud.Instances.List(c.Context(), instance.Filter{Namespace: what.namespace, All: what.all})
+		if what.old {
+			return encodeEach(len(instances), func(n int) any { return s.instanceFor(c, instances[n]) })
+		}
+		var v api.Instance // one for all: there may be thousands
+		return encodeEach(len(instances), func(n int) any {
+			v = s.instanceView(c, instances[n])
+			return &v
+		})
+	})
+	return raw{contentType: "application/json", body: body}, err
 }
 
 func (s *server) showInstance(c *call, i instance.Instance) (any, error) {

@@ -18,12 +18,6 @@ type raw struct {
 	header      map[string]string // more headers; with an ETag the client is told if it has the body already
 }
 
-// each is a list whose views are made one by one, while they are written.
-type each struct {
-	count int
-	view  func(n int) any // the nth; it is written before the next is asked for
-}
-
 // moved is an answer that sends a browser elsewhere.
 type moved struct{ location string }
 
@@ -84,9 +78,6 @@ func write(w http.ResponseWriter, r *http.Request, status int, body any) {
 	case moved:
 		h.Set("Location", b.location)
 		status = http.StatusFound
-	case each:
-		h.Set("Content-Type", "application/json")
-		content = b.encode()
 	default:
 		h.Set("Content-Type", "application/json")
 		content = encode(body)
@@ -108,15 +99,16 @@ func appendBody(dst []byte, body any) []byte {
 	return dst
 }
 
-func (l each) encode() []byte {
+// encodeEach returns the body of a list whose nth view is made only when the one before is written.
+func encodeEach(count int, view func(n int) any) []byte {
 	b := []byte{'['}
-	for n := range l.count {
+	for n := range count {
 		if n > 0 {
 			b = append(b, ',')
 		}
-		b = appendBody(b, l.view(n))
+		b = appendBody(b, view(n))
 		if n == 0 { // the others are about as long
-			b = slices.Grow(b, (l.count-1)*len(b)*9/8+len("]\n"))
+			b = slices.Grow(b, (count-1)*len(b)*9/8+len("]\n"))
 		}
 	}
 	return append(b, "]\n"...)

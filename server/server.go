@@ -54,6 +54,7 @@ type server struct {
 	caCert        string
 	noOldGoClient bool
 	logins        *gate
+	lists         *sharing
 	guesses       *guesses
 	root          pages
 	docs          pages
@@ -68,7 +69,7 @@ func New(cloud *shakenfist.Cloud, o Options) http.Handler {
 	s := &server{
 		cloud: cloud, log: cmp.Or(o.Log, slog.New(slog.DiscardHandler)), zone: cloud.Zone(),
 		tokenLife: cmp.Or(o.TokenLife, 15*time.Minute), tokens: newParser(cloud.Zone()), alsoReady: o.Ready, caCert: o.CACert,
-		noOldGoClient: o.NoOldGoClient, logins: newGate(), guesses: newGuesses(), root: renderRoot(release, cloud.Zone()), docs: renderDocs(),
+		noOldGoClient: o.NoOldGoClient, logins: newGate(), lists: newSharing(), guesses: newGuesses(), root: renderRoot(release, cloud.Zone()), docs: renderDocs(),
 		metrics: newMetrics(cloud, o.Store, release), mux: http.NewServeMux(),
 	}
 	s.document = sync.OnceValue(func() raw { return tagged("application/json", document(s.routes(), release)) })

@@ -39,6 +39,10 @@ func (s stream) send(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
+	// The connection may have more requests to come, on a server without a bound that would take the place of this one.
+	if connection.Flush() == nil {
+		_ = connection.SetWriteDeadline(time.Time{})
+	}
 }
 
 // ReadFrom implements io.ReaderFrom, so that files go out without a detour through this process's memory.

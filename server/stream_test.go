@@ -136,6 +136,18 @@ func (s *stuck) SetWriteDeadline(d time.Time) error {
 	return nil
 }
 
+// What is asked for next on the same connection must not be cut off because the stream's time has passed.
+func TestTheTimeOfAStreamEndsWithIt(t *testing.T) {
+	t.Parallel()
+	w := &stuck{ResponseRecorder: httptest.NewRecorder(), takes: 1000}
+	z := zeros{make(chan struct{})}
+	stream{size: 2 * piece, body: z}.send(w, httptest.NewRequest(http.MethodGet, "/", nil))
+	<-z.closed
+	require.True(t, w.Flushed)
+	require.Len(t, w.deadlines, 3)
+	require.Zero(t, w.deadlines[2])
+}
+
 func TestEachPieceOfAStreamHasItsOwnTime(t *testing.T) {
 	t.Parallel()
 	w := &stuck{ResponseRecorder: httptest.NewRecorder(), takes: 3 * piece / (32 << 10)}

@@ -1,6 +1,7 @@
 package namespace
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -10,6 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/shakenfist/shakenfist/fault"
+	"github.com/shakenfist/shakenfist/internal/step"
+	"github.com/shakenfist/shakenfist/internal/stepped"
 	"github.com/shakenfist/shakenfist/internal/view"
 	"github.com/shakenfist/shakenfist/store/memstore"
 )
@@ -227,6 +230,18 @@ func TestKeysOutliveAChangeOfTheClustersSecret(t *testing.T) {
 		login(t, changed, "team", fmt.Sprint("secret", i))
 		require.Equal(t, uint64(1), changed.Compares()-before)
 	}
+}
+
+func TestMakingTheClustersSecretIsAStep(t *testing.T) {
+	t.Parallel()
+	var steps []string
+	m := open(t, stepped.Store(memstore.New(), func(_ context.Context, s step.Step) error {
+		steps = append(steps, s.Name)
+		return nil
+	}), nil, cheap)
+	_, err := m.Secret(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, []string{"commit make secret", "commit make secret"}, steps, "before and after")
 }
 
 func TestTheClustersSecretIsMadeOnceAndKept(t *testing.T) {

@@ -58,7 +58,7 @@ func New(v *view.View, events *event.Recorder, secretBytes []byte, cost int) *Ma
 		cost = 10
 	}
 	return &Manager{
-		view: v, events: events, cost: cost, secret: secret{store: v.Store(), value: secretBytes},
+		view: v, events: events, cost: cost, secret: secret{view: v, value: secretBytes},
 		rows: view.NewTable[record](v, "namespace"),
 		dummy: sync.OnceValue(func() []byte {
 			hash, _ := bcrypt.GenerateFromPassword([]byte(rand.Text()), cost)

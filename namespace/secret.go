@@ -7,12 +7,13 @@ import (
 	"sync"
 
 	"github.com/shakenfist/shakenfist/fault"
+	"github.com/shakenfist/shakenfist/internal/view"
 	"github.com/shakenfist/shakenfist/store"
 )
 
 // secret is the cluster's, either given or kept in the store.
 type secret struct {
-	store store.Store
+	view  *view.View
 	mu    sync.Mutex
 	value []byte // guarded by mu; nil until known
 }
@@ -41,13 +42,16 @@ func (m *Manager) Secret(ctx context.Context) ([]byte, error) {
 // obtain reads the secret, or commits a new one; of two processes that do so at once, one wins and both use its.
 func (s *secret) obtain(ctx context.Context) ([]byte, error) {
 	fresh := []byte(rand.Text() + rand.Text())
-	_, err := s.store.Commit(ctx, []store.Check{store.Absent(secretKey)}, []store.Op{store.Put(secretKey, fresh)})
+	tx := view.Txn{Name: "make secret"}
+	tx.Check(store.Absent(secretKey))
+	tx.Do(store.Put(secretKey, fresh))
+	_, err := s.view.Commit(ctx, tx)
 	if err == nil {
 		return fresh, nil
 	}
 	if !errors.Is(err, fault.Conflict) {
 		return nil, err
 	}
-	e, err := s.store.Get(ctx, secretKey)
+	e, err := s.view.Store().Get(ctx, secretKey)
 	return e.Value, err
 }

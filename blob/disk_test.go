@@ -75,7 +75,9 @@ func TestARecordOfANewerProgramKeepsItsFiles(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := start(t)
 		id := uuid.NewString()
-		_, err := k.store.Commit(k.ctx, nil, []store.Op{store.Put("o/blob/"+id, []byte(`{"schema":99,"record":{}}`))})
+		_, err := k.store.Commit(k.ctx, nil, []store.Op{
+			store.Put("o/blob/"+id, []byte(`{"schema":99,"record":{}}`)), store.Put("o/head", nil), // as every program does
+		})
 		require.NoError(t, err)
 		k.write("blobs/" + id[:2] + "/" + id)
 		time.Sleep(2 * resync)

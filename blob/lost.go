@@ -16,13 +16,18 @@ func (m *Manager) NodeDeleted(ctx context.Context, name string, gone store.Check
 		ids = append(ids, blobOf(row.ID))
 	}
 	return m.View.Batch(ctx, "drop blob locations", ids, func(tx *view.Txn, id string) error {
+		location, ok := m.locations.Get(id + "/" + name)
+		if !ok {
+			return nil // the blob went meanwhile
+		}
 		if len(tx.Checks) == 0 {
 			tx.Check(gone)
 			if m.Fence != nil {
 				tx.Check(m.Fence())
 			}
 		}
-		tx.Do(m.locations.Delete(id+"/"+name),
+		tx.Check(m.locations.At(location, location.ID))
+		tx.Do(m.locations.Delete(location.ID),
 			m.Events.Op(ctx, about(id), event.Status, "content lost on node "+name, map[string]any{"reason": "the node was deleted"}))
 		return nil
 	})

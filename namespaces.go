@@ -73,13 +73,6 @@ func (c *Cloud) deleteWith(ctx context.Context, name string, instances, networks
 			return err
 		}
 	}
-	for _, a := range c.Artifacts.List(ctx, name) {
-		if a.Namespace != name {
-			continue
-		}
-		if _, err := c.Artifacts.Delete(ctx, a.ID); err != nil {
-			return err
-		}
-	}
-	return nil
+	_, err := c.Artifacts.DeleteAll(ctx, name)
+	return err
 }

@@ -1,15 +1,12 @@
 package node
 
-import (
-	"github.com/shakenfist/shakenfist/fault"
-	"github.com/shakenfist/shakenfist/internal/view"
-)
+import "github.com/shakenfist/shakenfist/internal/view"
 
 // Guard is the metadata.Guard of nodes.
 func (m *Manager) Guard(tx *view.Txn, name string) error {
 	row, ok := m.rows.Get(name)
 	if !ok {
-		return fault.New("node.Guard", fault.NotFound, name, "node not found")
+		return errNotFound("node.Guard", name)
 	}
 	tx.Check(m.rows.At(row, name))
 	return nil

@@ -67,7 +67,9 @@ refusals of its row, a route answers
 			fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", strings.TrimSpace(c.Name+" "+c.Args), strings.Join(c.Options, " "), output(c), c.Script)
 		}
 	}
-	b.WriteString("\n## What comes later\n\nThese are not served, and not in the OpenAPI document; these commands don't exist.\n")
+	b.WriteString("\n## What comes later\n\nThese are not served, and not in the OpenAPI document; these commands don't exist.\n" +
+		"Such a route is answered with 404; where its path has other methods already, with 405 and the header Allow, as every method is\n" +
+		"that a path lacks.\n")
 	for _, issue := range later() {
 		fmt.Fprintf(&b, "\nIssue %d: %s.\n", issue, strings.Join(pending(issue), ", "))
 	}

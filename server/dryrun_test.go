@@ -1,6 +1,7 @@
 package server
 
 import (
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -42,9 +43,7 @@ func TestADryRunAnswersWithVerdictsAndWritesNothing(t *testing.T) {
 		{"another's namespace", map[string]any{"namespace": "other"}, http.StatusNotFound, "namespace not found"},
 	} {
 		body := blankInstance()
-		for k, v := range c.change {
-			body[k] = v
-		}
+		maps.Copy(body, c.change)
 		tried := l.send(http.MethodPost, "/instances?dry_run=1", "demo", body)
 		l.wantError(tried, c.status, c.words)
 		made := l.send(http.MethodPost, "/instances", "demo", body)

@@ -58,6 +58,7 @@ const (
 	PathArtifactVersions    = "/artifacts/{ref}/versions"
 	PathArtifactMetadata    = "/artifacts/{ref}/metadata"
 	PathArtifactMetadataKey = "/artifacts/{ref}/metadata/{key}"
+	PathImages              = "/images" // what artifacts were called once
 
 	PathBlobs           = "/blobs"
 	PathBlob            = "/blobs/{uuid}"

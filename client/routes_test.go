@@ -165,8 +165,8 @@ func paths(t *testing.T) map[string]string {
 
 func TestEveryPathHasAMethod(t *testing.T) {
 	t.Parallel()
-	// What the client asks by itself, and what is for others: probes, monitoring, readers of documentation.
-	others := []string{"PathRoot", "PathAuth", "PathHealthz", "PathReadyz", "PathMetrics", "PathOpenAPI", "PathAPIDocs"}
+	// What the client asks by itself, and what is for others: probes, monitoring, readers of documentation, old clients.
+	others := []string{"PathRoot", "PathAuth", "PathHealthz", "PathReadyz", "PathMetrics", "PathOpenAPI", "PathAPIDocs", "PathImages"}
 	var made []string
 	for request := range calls(t.Context(), newScript(t).client(nil)) {
 		made = append(made, strings.FieldsFunc(request, func(r rune) bool { return r == ' ' || r == '?' })[1])

@@ -37,6 +37,15 @@ func (s *server) artifactRoutes() []route {
 			method: http.MethodGet, pattern: api.PathArtifactVersions, who: trusted, handle: s.onArtifact(s.artifactVersions),
 			summary: "list the blobs of an artifact, oldest first", out: api.List[api.IndexedBlob]{},
 		},
+		{
+			method: http.MethodPost, pattern: api.PathImages, who: anybody, handle: s.cacheArtifact, args: cacheArtifactArgs,
+			summary: "fetch an image, as older clients say it", out: api.Artifact{},
+			errs: []int{http.StatusForbidden, http.StatusNotFound, http.StatusConflict},
+		},
+		{
+			method: http.MethodGet, pattern: api.PathImages, who: anybody, handle: listImages, args: nodeArgs,
+			summary: "an empty list, for older clients", out: api.List[api.Artifact]{},
+		},
 	}
 }
 
@@ -102,6 +111,9 @@ func (s *server) cacheArtifact(c *call) (any, error) {
 	}
 	return s.artifactView(c, a), nil
 }
+
+// listImages answers clients of the years when images were not artifacts. What they would read of one is not known any more.
+func listImages(*call) (any, error) { return api.List[api.Artifact]{}, nil }
 
 func (s *server) showArtifact(c *call, a artifact.Artifact) (any, error) {
 	return s.artifactView(c, a), nil

@@ -40,6 +40,10 @@ func (l *lab) artifactRows() {
 	l.refuse(404, "blob not found", http.MethodGet, "/blobs/"+nothing, "demo", nil)
 	l.refuse(404, "blob not found", http.MethodGet, "/blobs/"+nothing+"/data", "demo", nil)
 
+	l.goldenIntent("image-create", http.MethodPost, "/images", fields{"url": l.images + "/old.qcow2"})
+	l.refuse(400, "missing url in request", http.MethodPost, "/images", "demo", nil)
+	l.golden("image-list", http.MethodGet, "/images", "demo", nil)
+
 	l.sharedArtifact()
 	l.goldenIntent("artifact-delete", http.MethodDelete, disk, nil)
 	l.golden("artifact-delete-again", http.MethodDelete, all+"/"+made.UUID, "demo", nil)

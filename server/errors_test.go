@@ -26,7 +26,7 @@ func TestWhatIsNotThereIsNotFound(t *testing.T) {
 		"/instances/" + nothing, "/instances/nameless", "/instances/..", "/networks/" + nothing, "/networks/nameless", "/interfaces/" + nothing,
 		"/artifacts/" + nothing, "/artifacts/nameless", "/blobs/" + nothing, "/nodes/nowhere", "/nodes/nowhere/events", "/auth/namespaces/nowhere",
 		"/instances/" + nothing + "/events", "/networks/nameless/addresses", "/artifacts/nameless/versions", "/auth/namespaces/nowhere/keys",
-		"/nowhere", "/instances/a/b/c", "/api/api", "/images", "/admin/nowhere",
+		"/nowhere", "/instances/a/b/c", "/api/api", "/uploads", "/admin/nowhere",
 	} {
 		l.wantError(l.send(http.MethodGet, path, "system", nil), http.StatusNotFound, "not found")
 	}

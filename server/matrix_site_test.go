@@ -80,7 +80,7 @@ func (s *site) targets(row contract.Route) []target {
 	}
 	inDemo := target{name: "the namespace demo", owner: "demo", space: "demo"}
 	switch row.Name() {
-	case "POST /instances", "POST /artifacts":
+	case "POST /instances", "POST /artifacts", "POST /images":
 		inDemo.who = contract.Trusted
 		return []target{{name: "nothing"}, inDemo}
 	case "POST /networks":
@@ -126,7 +126,7 @@ func (s *site) body(row contract.Route) fields {
 		return blankInstance()
 	case "POST /networks":
 		return fields{"name": "made", "netblock": "10.0.0.0/24"}
-	case "POST /artifacts":
+	case "POST /artifacts", "POST /images":
 		return fields{"url": s.images + "/made"}
 	}
 	return fields{}

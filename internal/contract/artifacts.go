@@ -23,6 +23,8 @@ func artifactRoutes() []Route {
 		{Method: "DELETE", Path: "/artifacts/{ref}", Who: Trusted, Body: "artifact or null", Golden: []string{"artifact-delete", "artifact-delete-again"}},
 		{Method: "GET", Path: "/artifacts/{ref}/events", Who: Shared, Body: "[event]", Golden: []string{"artifact-events"}, Refusals: []Refusal{{400, badEventType}}},
 		{Method: "GET", Path: "/artifacts/{ref}/versions", Who: Shared, Body: "[version]", Golden: []string{"artifact-versions"}},
+		{Method: "POST", Path: "/images", Who: Any, Body: "artifact", Golden: []string{"image-create"}, Refusals: []Refusal{{400, "missing url in request"}}},
+		{Method: "GET", Path: "/images", Who: Any, Body: "[artifact]", Golden: []string{"image-list"}},
 		{
 			Method: "POST", Path: "/artifacts/upload/{name}", Who: Any, Issue: 4,
 			Refusals: []Refusal{{400, ""}, {403, ""}, {404, ""}},
@@ -59,8 +61,6 @@ func laterRoutes() []Route {
 		rows = append(rows, Route{Method: method, Path: "/label/{name...}", Who: Trusted, Issue: 4, Refusals: []Refusal{{400, ""}, {404, ""}}})
 	}
 	return append(rows,
-		Route{Method: "POST", Path: "/images", Who: Any, Issue: 4},
-		Route{Method: "GET", Path: "/images", Who: Any, Issue: 4},
 		Route{Method: "POST", Path: "/upload", Who: Any, Issue: 4},
 		Route{Method: "POST", Path: "/upload/{uuid}", Who: Any, Issue: 4},
 		Route{Method: "POST", Path: "/upload/{uuid}/truncate/{offset}", Who: Any, Issue: 4, Refusals: []Refusal{{400, ""}}},

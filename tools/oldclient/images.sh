@@ -5,6 +5,8 @@ AGENT=$PYTHON
 login tenant second
 call GET /artifacts '{"node": null}'
 is "no artifacts" "$STATUS $BODY" "200 []"
+call GET /images
+is "nor images, as artifacts were called once" "$STATUS $BODY" "200 []"
 create slow "[{\"size\": 1, \"base\": \"$IMAGES/slow.raw\", \"bus\": null, \"type\": \"disk\"}]" '[]'
 vm=$(text uuid)
 send POST "/instances/$vm/poweroff"

@@ -11,21 +11,21 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Kills is what a run of KillEverywhere found.
+// Kills is what a run of KillEverywhere or CutOffEverywhere found.
 type Kills struct {
-	Steps   int // distinct steps of one life: network, instance from an image, and the end of both
-	Points  int // points at which a process was killed: before and after each step
+	Steps   int // distinct steps of one life
+	Points  int // points at which a process was killed, or a step failed: before and after each step
 	Missed  []Point
-	Longest time.Duration // from a restart to everything as wanted
+	Longest time.Duration // from a restart to everything as wanted; CutOffEverywhere does not measure it
 }
 
 // attempts is how often a point is tried that a process did not reach: loops run beside each other, so the number of times
 // a step comes may differ from life to life.
 const attempts = 4
 
-// KillEverywhere runs a life once to see its steps. Then, for every one that pick chooses, it lives again in a fresh world,
-// kills the process there, starts another and asserts that what was asked for comes true: an accepted instance gets to
-// created, a wanted end is reached, and nothing is left behind.
+// KillEverywhere runs a life once, of a network, an instance from an image, and the end of both, to see its steps. Then, for
+// every one that pick chooses, it lives again in a fresh world, kills the process there, starts another and asserts that what
+// was asked for comes true: an accepted instance gets to created, a wanted end is reached, and nothing is left behind.
 func KillEverywhere(t *testing.T, fresh func(testing.TB) World, patience time.Duration, pick func([]Point) []Point) Kills {
 	t.Helper()
 	all := record(t, fresh, patience)

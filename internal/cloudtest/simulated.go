@@ -17,6 +17,7 @@ import (
 
 	"github.com/shakenfist/shakenfist"
 	"github.com/shakenfist/shakenfist/client"
+	"github.com/shakenfist/shakenfist/fault"
 	"github.com/shakenfist/shakenfist/internal/step"
 	"github.com/shakenfist/shakenfist/namespace"
 	"github.com/shakenfist/shakenfist/server"
@@ -33,7 +34,8 @@ func shuffle(points []Point, seed uint64) {
 type Simulated struct {
 	Parts  simulation.Parts
 	dir    string
-	images *httptest.Server
+	images *httptest.Server         // nil in a bubble
+	change func(*shakenfist.Config) // before a process starts; may be nil
 }
 
 // NewSimulated returns a fresh one.
@@ -47,7 +49,12 @@ func NewSimulated(t testing.TB) World {
 }
 
 // Image is the URL of an image.
-func (s *Simulated) Image() string { return s.images.URL + "/disk.raw" }
+func (s *Simulated) Image() string {
+	if s.images == nil {
+		return bubbleImages + "/disk.raw"
+	}
+	return s.images.URL + "/disk.raw"
+}
 
 // Close ends the image server.
 func (s *Simulated) Close(testing.TB) { s.images.Close() }
@@ -57,11 +64,18 @@ const simulatedKey = "the key of a simulated operator"
 // Boot starts a cloud over the world's parts, with the API before it.
 func (s *Simulated) Boot(ctx context.Context, t testing.TB, kill Point) *Process {
 	t.Helper()
-	k := &killer{point: kill, dead: make(chan struct{}), seen: map[Point]int{}}
+	return s.boot(ctx, t, newKiller(kill, nil))
+}
+
+func (s *Simulated) boot(ctx context.Context, t testing.TB, k *killer) *Process {
+	t.Helper()
 	config := s.Parts.Config()
 	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelError}))
 	config.Logger = log
 	config.Node, config.Dir, config.HashCost, config.Steps = "n1", s.dir, 4, k.hook
+	if s.change != nil {
+		s.change(&config)
+	}
 	cloud, err := shakenfist.New(config)
 	require.NoError(t, err)
 	stop := cloud.Start(ctx)
@@ -77,15 +91,20 @@ func (s *Simulated) Boot(ctx context.Context, t testing.TB, kill Point) *Process
 	}()
 	if err := cloud.Ready(ready); err == nil {
 		err = cloud.Namespaces.SetKey(ctx, namespace.System, "test", simulatedKey, false)
+		if errors.Is(err, fault.Unavailable) { // a step that failed on purpose
+			err = cloud.Namespaces.SetKey(ctx, namespace.System, "test", simulatedKey, false)
+		}
 		if !p.dead() {
 			require.NoError(t, err)
 		}
 	}
-	p.Client, err = client.New(client.Options{
-		BaseURL: "http://cloud", Namespace: namespace.System, Key: simulatedKey,
-		HTTPClient: &http.Client{Transport: direct{server.New(cloud, server.Options{Log: log}), k.dead}}, //nolint:contextcheck // requests bring their own
-	})
-	require.NoError(t, err)
+	transport := &http.Client{Transport: direct{server.New(cloud, server.Options{Log: log}), k.dead}} //nolint:contextcheck // requests bring their own
+	p.As = func(namespace, key string) *client.Client {
+		c, err := client.New(client.Options{BaseURL: "http://cloud", Namespace: namespace, Key: key, HTTPClient: transport})
+		require.NoError(t, err)
+		return c
+	}
+	p.Client = p.As(namespace.System, simulatedKey)
 	return p
 }
 
@@ -126,12 +145,18 @@ func (d direct) RoundTrip(r *http.Request) (*http.Response, error) {
 // killer is the hook of a process in this process: from its point on, nothing has an effect any more.
 type killer struct {
 	point Point
+	fails error // not nil: the point fails once with this, and the process goes on
 	dead  chan struct{}
 
 	mu    sync.Mutex
 	gone  bool          // guarded by mu
+	hit   bool          // guarded by mu; the point was reached
 	seen  map[Point]int // guarded by mu; by step and side: how often
 	steps []Point       // guarded by mu
+}
+
+func newKiller(point Point, fails error) *killer {
+	return &killer{point: point, fails: fails, dead: make(chan struct{}), seen: map[Point]int{}}
 }
 
 func (k *killer) hook(_ context.Context, s step.Step) error {
@@ -144,12 +169,23 @@ func (k *killer) hook(_ context.Context, s step.Step) error {
 	k.seen[kind]++
 	p := Point{Step: s.Name, Nth: k.seen[kind], After: s.After}
 	k.steps = append(k.steps, p)
-	if p == k.point {
-		k.gone = true
-		close(k.dead)
-		return errDead
+	if p != k.point {
+		return nil
 	}
-	return nil
+	k.hit = true
+	if k.fails != nil {
+		return k.fails
+	}
+	k.gone = true
+	close(k.dead)
+	return errDead
+}
+
+// wasHit reports whether the point was reached.
+func (k *killer) wasHit() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.hit
 }
 
 func (k *killer) reached() []Point {

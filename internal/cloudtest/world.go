@@ -46,6 +46,8 @@ type Process struct {
 	Dead   <-chan struct{} // closed when the kill point was reached and the process is gone
 	Stop   func()          // ends the process in order; of a dead one it releases what is left of it
 	Steps  func() []Point  // the steps it has reached, in order, both sides
+
+	As func(namespace, key string) *client.Client // logs in as that; nil if the world has no namespace but the operator's
 }
 
 // dead reports whether the process is.

@@ -83,12 +83,15 @@ func newParser(zone string) *jwt.Parser {
 		jwt.WithExpirationRequired(), jwt.WithIssuer(zone))
 }
 
+// skew is by how much the clock of the node that made a token may be ahead of the one that is shown it next.
+const skew = 5 * time.Second
+
 // token makes the answer to a login.
 func (s *server) token(l namespace.Login, secret []byte) (api.Token, error) {
 	now := time.Now()
 	c := &claims{
 		Subject: []string{l.Namespace, l.Key}, Issuer: s.zone, Nonce: l.Nonce,
-		IssuedAt: jwt.NewNumericDate(now), NotBefore: jwt.NewNumericDate(now),
+		IssuedAt: jwt.NewNumericDate(now), NotBefore: jwt.NewNumericDate(now.Add(-skew)),
 		ExpiresAt: jwt.NewNumericDate(now.Add(s.tokenLife)), ID: uuid.NewString(), Type: "access",
 	}
 	signed, err := jwt.NewWithClaims(jwt.SigningMethodHS256, c).SignedString(secret)

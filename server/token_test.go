@@ -12,6 +12,9 @@ import (
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/shakenfist/shakenfist/namespace"
 )
 
 // asIssued are the claims of a token that the server gave out.
@@ -118,4 +121,16 @@ func decoded(t *testing.T, part string) string {
 		t.Fatal(err)
 	}
 	return string(text)
+}
+
+func TestATokenIsGoodAtOnceOnANodeWhoseClockIsBehind(t *testing.T) {
+	t.Parallel()
+	secret := []byte("secret")
+	made, err := (&server{zone: "zone", tokenLife: time.Minute}).token(namespace.Login{Namespace: "demo", Key: "deploy"}, secret)
+	require.NoError(t, err)
+	for behind, want := range map[time.Duration]error{0: nil, 4 * time.Second: nil, time.Minute: jwt.ErrTokenNotValidYet} {
+		clock := jwt.WithTimeFunc(func() time.Time { return time.Now().Add(-behind) })
+		_, err := jwt.NewParser(clock).ParseWithClaims(made.AccessToken, &claims{}, func(*jwt.Token) (any, error) { return secret, nil })
+		require.ErrorIs(t, err, want, "%v behind", behind)
+	}
 }

@@ -177,9 +177,9 @@ func (s *Spec) checkVideo() error {
 	}
 	switch v := s.Video; {
 	case !slices.Contains(videoModels, v.Model):
-		return invalid("video model %.40q is not known: use one of %v", v.Model, videoModels)
+		return invalid("video model %.40q is not known: use one of %s", v.Model, strings.Join(videoModels, ", "))
 	case !slices.Contains(vdis, v.VDI):
-		return invalid("video vdi %.40q is not known: use one of %v", v.VDI, vdis)
+		return invalid("video vdi %.40q is not known: use one of %s", v.VDI, strings.Join(vdis, ", "))
 	case v.MemoryKiB < 0 || v.MemoryKiB > maxVideoKiB:
 		return invalid("video memory is %d KiB and must be between 1 and %d", v.MemoryKiB, maxVideoKiB)
 	}
@@ -217,7 +217,7 @@ func (d *DiskSpec) check(i int, machine, defaultBus string) error {
 	case d.Type != "disk" && d.Type != "cdrom":
 		return invalid("disk %d: type %.40q is not known: use disk or cdrom", i, d.Type)
 	case !slices.Contains(buses, bus):
-		return invalid("disk %d: invalid disk bus %.40s: use one of %v", i, bus, buses)
+		return invalid("disk %d: invalid disk bus %.40s: use one of %s", i, bus, strings.Join(buses, ", "))
 	case bus == "ide" && machine != "pc":
 		return invalid("disk %d: disk bus ide needs machine type pc, this instance has %s because of secure_boot", i, machine)
 	case d.SizeGiB < 0 || d.SizeGiB > maxDiskGiB:

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -113,7 +114,7 @@ func (m *Manager) resolve(ns string, r Request) (resolved, error) {
 		v.model = "virtio"
 	}
 	if !slices.Contains(models, v.model) {
-		return v, fault.New(op, fault.Invalid, "", "model %.40q is not known: use one of %v", r.Model, models)
+		return v, fault.New(op, fault.Invalid, "", "model %.40q is not known: use one of %s", r.Model, strings.Join(models, ", "))
 	}
 	if r.MAC != "" {
 		if v.mac, err = ParseMAC(r.MAC); err != nil {

@@ -52,6 +52,8 @@ func refusal(r request, answer *http.Response) error {
 	switch {
 	case answer.StatusCode/100 == 3:
 		kind, text = fault.Invalid, "the server redirects to "+answer.Header.Get("Location")+"; set the API URL to where the API is"
+	case strings.HasPrefix(answer.Header.Get("Content-Type"), "text/html"):
+		text = host(r.url) + " answers with a web page and status " + answer.Status + "; is the API URL right?"
 	case text == "":
 		text = answer.Status
 	}

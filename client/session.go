@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -131,7 +132,9 @@ func (s *session) bearer(ctx context.Context, refused string) (string, error) {
 		method: http.MethodPost, url: s.base + api.PathAuth, path: api.PathAuth, id: uuid.NewString(),
 		body: api.Auth{Namespace: s.o.Namespace, Key: s.o.Key}, safe: true, deadline: time.Now().Add(s.o.Strategy.Patience()),
 	}
-	if err := s.exchange(ctx, login, &token); err != nil {
+	if err := s.exchange(ctx, login, &token); errors.Is(err, fault.Unauthorized) {
+		return "", fault.New("client", fault.Unauthorized, api.PathAuth, "%s: there is no namespace %q, or it has no such key", fault.Text(err), s.o.Namespace)
+	} else if err != nil {
 		return "", err
 	}
 	if token.AccessToken == "" {

@@ -56,8 +56,8 @@ func TestAWrongKeyIsTriedOnce(t *testing.T) {
 	if !errors.Is(err, fault.Unauthorized) || s.count("POST /auth") != 1 || s.count("GET /nodes") != 0 {
 		t.Errorf("got %v after %v", err, s.asked)
 	}
-	if strings.Contains(err.Error(), "s3cret") {
-		t.Errorf("the key is in %q", err)
+	if strings.Contains(err.Error(), "s3cret") || fault.Text(err) != `unauthorized: there is no namespace "demo", or it has no such key` {
+		t.Errorf("got %q", err)
 	}
 }
 
@@ -184,5 +184,19 @@ func TestAServerThatIsNotThereIsUnavailable(t *testing.T) {
 	_, err = c.ListNodes(t.Context())
 	if !errors.Is(err, fault.Unavailable) || !strings.Contains(fault.Text(err), "is the API URL right") {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestAWebPageIsNotPrintedWhole(t *testing.T) {
+	t.Parallel()
+	s := newScript(t)
+	s.on("POST /auth", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html;charset=utf-8")
+		w.WriteHeader(http.StatusNotImplemented)
+		_, _ = io.WriteString(w, "<!DOCTYPE HTML>\n<html>…</html>")
+	})
+	_, err := s.client(nil).ListNodes(t.Context())
+	if want := "sf.test:13000 answers with a web page and status 501 Not Implemented; is the API URL right?"; fault.Text(err) != want {
+		t.Errorf("got %q, want %q", fault.Text(err), want)
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"github.com/shakenfist/shakenfist"
 )
 
 // scrubber replaces what differs between two runs of a script by what does not, of the same width, so that tables keep
@@ -26,6 +28,8 @@ var (
 	uuids = regexp.MustCompile(`\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b`)
 	macs  = regexp.MustCompile(`\b02:00:00(:[0-9a-f]{2}){3}\b`)
 
+	release = regexp.QuoteMeta(shakenfist.Version)
+
 	// rest is what needs no memory.
 	rest = []struct {
 		pattern *regexp.Regexp
@@ -36,6 +40,8 @@ var (
 		{regexp.MustCompile(`\b1[789]\d{8}(\.\d+)?\b`), "1685188800.5"},
 		{regexp.MustCompile(`("?(?:vxlan_id|vxid)"?: |vxlan id *: ?)\d+`), "${1}4882442"},
 		{regexp.MustCompile(`127\.0\.0\.1:\d{5}\b`), "127.0.0.1:13000"},
+		{regexp.MustCompile(`\|  ` + release + ` +\|`), "|  1.2.3  |"},
+		{regexp.MustCompile(`(release *: ?|\bDHNEM,)` + release + `\b`), "${1}1.2.3"},
 	}
 )
 
@@ -91,10 +97,12 @@ func TestTheScrubberGivesNamesBackForWhatTheyStandFor(t *testing.T) {
 		t.Errorf("got %q, and back %q", got, s.restore(got))
 	}
 	for text, want := range map[string]string{
-		"2026-11-20 12:34:56.789 (7 seconds ago)": "2023-05-27 12:00:00.500 (0 seconds ago)",
-		`"lastseen": 1795177862.251,`:             `"lastseen": 1685188800.5,`,
-		"vxlan id         : 123":                  "vxlan id         : 4882442",
-		"http://127.0.0.1:34567/networks":         "http://127.0.0.1:13000/networks",
+		"2026-11-20 12:34:56.789 (7 seconds ago)":   "2023-05-27 12:00:00.500 (0 seconds ago)",
+		`"lastseen": 1795177862.251,`:               `"lastseen": 1685188800.5,`,
+		"vxlan id         : 123":                    "vxlan id         : 4882442",
+		"http://127.0.0.1:34567/networks":           "http://127.0.0.1:13000/networks",
+		"release:" + shakenfist.Version:             "release:1.2.3",
+		"| " + shakenfist.Version + " is no node's": "| " + shakenfist.Version + " is no node's",
 	} {
 		if got := s.scrub(text); got != want {
 			t.Errorf("%q became %q", text, got)

@@ -18,7 +18,7 @@ func (a *app) adminGroup() *cobra.Command {
 
 func (a *app) lockList() *cobra.Command {
 	return a.leaf(leaf{
-		use: "list", short: "List the locks of the cloud and who holds them", args: cobra.NoArgs,
+		use: "list", short: "List the locks of the cloud and who holds them",
 		long:    "They are the leases of daemons and the work that is under way. PID is that of the daemon on the node.",
 		example: "sf-client admin lock list\nsf-client admin lock list --columns node,operation",
 		columns: []string{"lock", "pid", "node", "operation"},

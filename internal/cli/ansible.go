@@ -45,7 +45,7 @@ func (a *app) ansibleGroup() *cobra.Command {
 			"name; state; and key_name and key, to log in with.", "A key of a name that there is not is added."),
 		a.module("network", "Make sure that a network exists, or does not", (*module).network,
 			"name or uuid; state; and what the API takes to create it: netblock, provide_dhcp, provide_nat, provide_dns, namespace.",
-			"A network that differs in an argument that is given is deleted and made anew, unless it is in use."),
+			"A network that differs in an argument that is given is deleted and made anew. One that is in use is not deleted; that is a failure, which names its users."),
 		a.module("instance", "Make sure that an instance exists, or does not", (*module).instance,
 			"name or uuid; state; and what the API takes to create it: cpus, memory, disk, network, ssh_key, user_data, placed_on, "+
 				"namespace, video, uefi, secure_boot, nvram_template, configdrive, metadata, side_channels.",
@@ -70,7 +70,7 @@ func (a *app) module(
 		long: "FILE is the JSON object of arguments that Ansible gives a module: " + takes + " State is present (the default) or absent." +
 			"\n\n" + differs + " In check mode nothing is done. This waits until all is done, unless --async says otherwise.\n\n" +
 			"It prints a JSON object: changed, failed, meta (the object), log and msg. The exit code is 1 if failed is true.",
-		example: "sf-client ansible " + kind + " arguments.json", args: cobra.ExactArgs(1), file: 1, offline: true,
+		example: "sf-client ansible " + kind + " arguments.json", file: 1, offline: true,
 		run: func(ctx context.Context, _ *client.Client, args []string) error {
 			m := &module{}
 			o, err := m.run(ctx, a, args[0], run)

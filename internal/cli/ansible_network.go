@@ -3,6 +3,7 @@ package cli
 import (
 	"cmp"
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/shakenfist/shakenfist/api"
@@ -84,7 +85,7 @@ func (m *module) createNetwork(ctx context.Context, want api.CreateNetwork) (out
 	return outcome{changed: true, object: n}, err
 }
 
-// replaceNetwork makes a network anew, unless something is on it: then nothing is done.
+// replaceNetwork makes a network anew, unless it is in use.
 func (m *module) replaceNetwork(ctx context.Context, n api.Network, want api.CreateNetwork) (outcome, error) {
 	if want.Name == nil {
 		want.Name = &n.Name
@@ -92,20 +93,21 @@ func (m *module) replaceNetwork(ctx context.Context, n api.Network, want api.Cre
 	if want.Netblock == "" {
 		want.Netblock = n.Netblock
 	}
-	used, err := m.c.NetworkInterfaces(ctx, n.UUID)
-	if err != nil {
-		return outcome{object: n}, err
-	}
-	if len(used) > 0 {
-		return outcome{object: n}, failed("network %s must be made anew, but has %d interfaces of instances on it; delete them first", n.Name, len(used))
-	}
 	if o, err := m.deleteNetwork(ctx, n); err != nil {
 		return o, err
 	}
 	return m.createNetwork(ctx, want)
 }
 
+// deleteNetwork deletes a network, unless it is in use: then nothing is done, for it might be in use for ever.
 func (m *module) deleteNetwork(ctx context.Context, n api.Network) (outcome, error) {
+	users, err := m.networkUsers(ctx, n.UUID)
+	if err == nil && len(users) > 0 {
+		err = failed("network %s is in use by %s; delete them first", n.Name, strings.Join(users, ", "))
+	}
+	if err != nil {
+		return outcome{object: n}, err
+	}
 	m.logf("deleting network %s", n.UUID)
 	if m.check {
 		return outcome{changed: true}, nil
@@ -113,7 +115,7 @@ func (m *module) deleteNetwork(ctx context.Context, n api.Network) (outcome, err
 	if _, err := m.c.DeleteNetwork(ctx, n.UUID); err != nil {
 		return outcome{object: n}, err
 	}
-	err := m.await(ctx, func(ctx context.Context) error {
+	err = m.await(ctx, func(ctx context.Context) error {
 		_, err := m.c.WaitNetworkDeleted(ctx, n.UUID, func(now api.Network) { n = now })
 		return err
 	})
@@ -121,4 +123,25 @@ func (m *module) deleteNetwork(ctx context.Context, n api.Network) (outcome, err
 		return outcome{changed: true, object: n}, err
 	}
 	return outcome{changed: true}, nil
+}
+
+// networkUsers returns the names of the instances on a network, in alphabetical order, but of those that are on their way out.
+func (m *module) networkUsers(ctx context.Context, uuid string) ([]string, error) {
+	interfaces, err := m.c.NetworkInterfaces(ctx, uuid)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, i := range interfaces {
+		instance, err := m.c.GetInstance(ctx, i.InstanceUUID)
+		switch {
+		case missing(err) || err == nil && (instance.State == deleteWait || instance.State == api.StateDeleted):
+		case err != nil:
+			return nil, err
+		default:
+			names = append(names, "instance "+instance.Name)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names), nil
 }

@@ -34,7 +34,7 @@ func (a *app) artifactCache() *cobra.Command {
 		long: "So that instances need not wait for it. If it was fetched before, it is fetched again only if it changed since. URL " +
 			"may be a shorthand such as debian:12.",
 		example: "sf-client artifact cache https://example.com/images/base.qcow2\nsf-client artifact cache debian:12 --shared --wait",
-		args:    cobra.ExactArgs(1), waits: true,
+		waits:   true,
 		flags: func(f *pflag.FlagSet) {
 			choose(f, &r.Shared, true, "shared", "let every namespace use it; for the namespace system only")
 			choose(f, &r.Shared, false, "not-shared", "do not (the default)")
@@ -53,7 +53,7 @@ func (a *app) artifactCache() *cobra.Command {
 
 func (a *app) artifactList() *cobra.Command {
 	return a.leaf(leaf{
-		use: "list", short: "List the artifacts you may use", args: cobra.NoArgs,
+		use: "list", short: "List the artifacts you may use",
 		example: "sf-client artifact list\nsf-client artifact list --columns uuid,source_url",
 		columns: []string{"uuid", "namespace", "type", "source url", "versions", "state", "shared"},
 		run: func(ctx context.Context, c *client.Client, _ []string) error {
@@ -78,7 +78,7 @@ func (a *app) artifacts(l api.List[api.Artifact]) error {
 func (a *app) artifactShow() *cobra.Command {
 	return a.leaf(leaf{
 		use: "show ARTIFACT", short: "Show an artifact and its versions",
-		example: "sf-client artifact show 69ff59a7-5d07-43b4-8f29-bc2ef1b44f6a", args: cobra.ExactArgs(1), complete: artifactNames,
+		example: "sf-client artifact show 69ff59a7-5d07-43b4-8f29-bc2ef1b44f6a", complete: artifactNames,
 		run: func(ctx context.Context, c *client.Client, args []string) error {
 			v, err := c.GetArtifact(ctx, args[0])
 			if err != nil {
@@ -145,7 +145,7 @@ func (a *app) artifactVersions() *cobra.Command {
 	return a.leaf(leaf{
 		use: "versions ARTIFACT", short: "Print the blobs of an artifact, always as JSON",
 		long:    "The formats csv and name list them.",
-		example: "sf-client artifact versions 69ff59a7-5d07-43b4-8f29-bc2ef1b44f6a", args: cobra.ExactArgs(1), complete: artifactNames,
+		example: "sf-client artifact versions 69ff59a7-5d07-43b4-8f29-bc2ef1b44f6a", complete: artifactNames,
 		columns: []string{"index", "uuid", "state", "size"},
 		run: func(ctx context.Context, c *client.Client, args []string) error {
 			l, err := c.ArtifactVersions(ctx, args[0])
@@ -172,7 +172,7 @@ func (a *app) artifactDelete() *cobra.Command {
 	return a.leaf(leaf{
 		use: "delete ARTIFACT", short: "Delete an artifact with all its versions",
 		long:    "Instances that were made from it are not touched.",
-		example: "sf-client artifact delete 69ff59a7-5d07-43b4-8f29-bc2ef1b44f6a", args: cobra.ExactArgs(1), complete: artifactNames,
+		example: "sf-client artifact delete 69ff59a7-5d07-43b4-8f29-bc2ef1b44f6a", complete: artifactNames,
 		run: func(ctx context.Context, c *client.Client, args []string) error {
 			v, err := c.DeleteArtifact(ctx, args[0])
 			if err != nil {

@@ -91,6 +91,10 @@ func (a *app) instanceGone(ctx context.Context, c *client.Client, i api.Instance
 // networkGone waits until a network is deleted, if the user asked for that: it may take as long as instances use it.
 func (a *app) networkGone(ctx context.Context, c *client.Client, n api.Network) error {
 	if !a.waiting.asked() {
+		// Networks that nobody uses are in that state for a moment too.
+		if l, err := c.NetworkInterfaces(ctx, n.UUID); err == nil && n.State == deleteWait && len(l) > 0 {
+			a.tellf("Network %s is in use, and goes with the last interface on it.\n", harmless(n.Name))
+		}
 		return a.done(n, n.UUID)
 	}
 	err := a.wait(ctx, "Network "+n.Name, func(ctx context.Context, p *progress) error {

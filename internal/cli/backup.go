@@ -41,7 +41,7 @@ func (a *app) backupCreate() *cobra.Command {
 			"networks, instances, artifacts, blobs and nodes. It holds user data and can be read by you alone.\n\nThe same command " +
 			"takes up a backup that broke off, and brings one up to date: blobs that are there already, by size and " +
 			"checksum, are left alone.",
-		example: "sf-client backup create /srv/backup/cloud.json", args: cobra.ExactArgs(1), file: 1,
+		example: "sf-client backup create /srv/backup/cloud.json", file: 1,
 		run: func(ctx context.Context, c *client.Client, args []string) error {
 			s, err := takeStock(ctx, c)
 			if err != nil {

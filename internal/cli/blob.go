@@ -28,7 +28,7 @@ func (a *app) blobGroup() *cobra.Command {
 func (a *app) blobList() *cobra.Command {
 	var check bool
 	return a.leaf(leaf{
-		use: "list", short: "List blobs, sizes in GiB; for the namespace system only", args: cobra.NoArgs,
+		use: "list", short: "List blobs, sizes in GiB; for the namespace system only",
 		long: "With --audit, the reference count has beside it how many artifacts, instances and other blobs say that they refer " +
 			"to the blob, and !!! where that differs.",
 		example: "sf-client blob list\nsf-client blob list --columns uuid,size,instances\nsf-client blob list --audit",
@@ -81,7 +81,7 @@ func imageOf(b api.Blob) api.ImageInfo {
 func (a *app) blobShow() *cobra.Command {
 	return a.leaf(leaf{
 		use: "show UUID", short: "Show a blob", example: "sf-client blob show 578da8b6-6f4b-4a35-9f2b-6d0c8f5e3a11",
-		args: cobra.ExactArgs(1), complete: blobNames,
+		complete: blobNames,
 		run: func(ctx context.Context, c *client.Client, args []string) error {
 			b, err := c.GetBlob(ctx, args[0])
 			if err != nil {

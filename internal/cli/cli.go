@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -43,6 +44,7 @@ type app struct {
 	waiting   waiting // of the command that runs, if it waits
 	strategy  string
 	connected *client.Client // made when first needed
+	changing  atomic.Bool    // the server was asked to change something
 }
 
 // Main runs sf-client with the arguments after the program's name and returns its exit code.

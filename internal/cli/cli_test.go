@@ -115,8 +115,9 @@ func TestErrorsAreReportedByTheirKind(t *testing.T) {
 		{false, errors.New("odd"), exitFailure, "Error: odd\n"},
 		{
 			true, fault.Because("GET", fault.Unavailable, "/x", context.Canceled, "gave up"), exitInterrupted,
-			"Interrupted. What was asked of the server goes on.\n",
+			"Interrupted.\n",
 		},
+		{false, timeoutError{limit: time.Second}, exitTimeout, "Not done after 1s; if the server has the request, it goes on\n"},
 	} {
 		var stderr bytes.Buffer
 		a := &app{err: &stderr}
@@ -206,5 +207,28 @@ func TestAnInstanceWithoutReasonStillSaysWhereToLook(t *testing.T) {
 	}
 	if got := local(api.Time{}); got != "never" {
 		t.Errorf("got %q", got)
+	}
+}
+
+func TestArgumentsAreThoseThatTheUseNames(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		use  string
+		args []string
+		want string
+	}{
+		{"list", nil, ""},
+		{"list", []string{"x"}, `"x" is an argument too many`},
+		{"create NAME NETBLOCK", nil, "NAME is missing"},
+		{"create NAME NETBLOCK", []string{"x"}, "NETBLOCK is missing"},
+		{"create NAME NETBLOCK", []string{"x", "y", "z", "z2"}, `"z" is an argument too many`},
+		{"consoledata INSTANCE [LENGTH]", nil, "INSTANCE is missing"},
+		{"consoledata INSTANCE [LENGTH]", []string{"x"}, ""},
+		{"consoledata INSTANCE [LENGTH]", []string{"x", "1"}, ""},
+		{"consoledata INSTANCE [LENGTH]", []string{"x", "1", "y"}, `"y" is an argument too many`},
+	} {
+		if got := miscounted(c.use, c.args); got != c.want {
+			t.Errorf("%s with %q: %q, want %q", c.use, c.args, got, c.want)
+		}
 	}
 }

@@ -5,10 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
+	"github.com/shakenfist/shakenfist/api"
 	"github.com/shakenfist/shakenfist/client"
 	"github.com/shakenfist/shakenfist/fault"
 )
@@ -138,10 +141,9 @@ func (a *app) connect(s settings) (*client.Client, error) {
 	}
 	o := client.Options{
 		BaseURL: s.APIURL, Namespace: s.Namespace, Key: s.Key, Strategy: strategy, UserAgent: "sf-client/" + client.Version(),
+		Trace: a.trace,
 	}
-	if a.verbose {
-		o.Trace = a.trace
-	}
+	a.settings = s
 	a.connected, err = client.New(o)
 	if err == nil && a.verbose {
 		a.tellf("API %s, namespace %s, async strategy %s\n", s.APIURL, s.Namespace, strategy)
@@ -149,8 +151,14 @@ func (a *app) connect(s settings) (*client.Client, error) {
 	return a.connected, err
 }
 
-// trace prints a request and its answer.
+// trace notes that the server was asked to change something, and prints a request and its answer if the user wants that.
 func (a *app) trace(e client.Exchange) {
+	if e.Method != http.MethodGet && !strings.HasSuffix(e.URL, api.PathAuth) {
+		a.changing.Store(true)
+	}
+	if !a.verbose {
+		return
+	}
 	outcome := fmt.Sprint(e.Status)
 	if e.Err != nil {
 		outcome = "no answer"

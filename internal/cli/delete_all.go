@@ -41,7 +41,7 @@ func (a *app) instanceDeleteAll() *cobra.Command {
 		use: "delete-all", short: "Delete all instances of a namespace",
 		long:    whole + "\n\nUnless --async is continue, this waits until they are gone.",
 		example: "sf-client instance delete-all --confirm\nsf-client instance delete-all --confirm --namespace demo",
-		args:    cobra.NoArgs, flags: s.flags, waits: true,
+		flags:   s.flags, waits: true,
 		run: func(ctx context.Context, c *client.Client, _ []string) error {
 			if err := s.sure(); err != nil {
 				return err
@@ -65,7 +65,7 @@ func (a *app) networkDeleteAll() *cobra.Command {
 		use: "delete-all", short: "Delete all networks of a namespace that are not in use",
 		long:    whole + "\n\nIf some are in use, they are named and the command fails; the others are deleted all the same.",
 		example: "sf-client network delete-all --confirm\nsf-client network delete-all --confirm --namespace demo",
-		args:    cobra.NoArgs, flags: s.flags,
+		flags:   s.flags,
 		run: func(ctx context.Context, c *client.Client, _ []string) error {
 			if err := s.sure(); err != nil {
 				return err
@@ -86,7 +86,7 @@ func (a *app) namespaceClean() *cobra.Command {
 		long: whole + " Of artifacts it then means its own only.\n\nUnless --async is continue, this waits until instances and " +
 			"networks are gone.",
 		example: "sf-client namespace clean --confirm\nsf-client --async block namespace clean --confirm --namespace demo",
-		args:    cobra.NoArgs, flags: s.flags, waits: true,
+		flags:   s.flags, waits: true,
 		run: func(ctx context.Context, c *client.Client, _ []string) error {
 			if err := s.sure(); err != nil {
 				return err

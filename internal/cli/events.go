@@ -20,10 +20,10 @@ func (a *app) eventsCommand(
 	types := []string{"audit", "mutate", "status", "usage", "resources", "prune", "historic"}
 	cmd := a.leaf(leaf{
 		use: "events " + argument, short: "Show what happened to " + object + ", newest first",
-		long:    "Times are local. The types are " + strings.Join(types, ", ") + ".",
-		example: "sf-client " + noun(object) + " events " + noun(object) + "1\nsf-client " + noun(object) + " events -t audit -l 10 " + noun(object) + "1",
-		args:    cobra.ExactArgs(1), complete: complete,
-		columns: []string{"timestamp", "node", "duration", "message", "extra"},
+		long:     "Times are local. The types are " + strings.Join(types, ", ") + ".",
+		example:  "sf-client " + noun(object) + " events " + noun(object) + "1\nsf-client " + noun(object) + " events -t audit -l 10 " + noun(object) + "1",
+		complete: complete,
+		columns:  []string{"timestamp", "node", "duration", "message", "extra"},
 		flags: func(f *pflag.FlagSet) {
 			f.StringVarP(&q.Type, "type", "t", "", "only events of this type")
 			f.IntVarP(&q.Limit, "limit", "l", 0, "at most this many; -1 for all (default 100)")

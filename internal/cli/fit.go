@@ -10,10 +10,11 @@ import (
 const tight = 8
 
 // fit returns how wide the columns of a box may be at most so that it is no wider than the given number of characters; nil
-// if there is nothing to do, or nothing that would help. The widest columns give way. UUIDs stay whole, to be copied, and
-// times, to be read.
-func fit(header []string, rows [][]string, width int) []int {
-	widths, whole := make([]int, len(header)), make([]bool, len(header))
+// if it is not anyway, or if nothing would help: then it doesn't fit. The widest columns give way. UUIDs stay whole, to be
+// copied, and times, to be read.
+func fit(header []string, rows [][]string, width int) (widths []int, fits bool) {
+	widths = make([]int, len(header))
+	whole := make([]bool, len(header))
 	total := 1 // of the left border; a column has two spaces and its right border beside its text
 	for n, name := range header {
 		widths[n] = text.LongestLineLen(name)
@@ -23,8 +24,8 @@ func fit(header []string, rows [][]string, width int) []int {
 		whole[n] = strings.Contains(name, "uuid") || name == "timestamp"
 		total += widths[n] + 3
 	}
-	if width <= 0 || total <= width {
-		return nil
+	if total <= width {
+		return nil, true
 	}
 	for ; total > width; total-- {
 		widest := -1
@@ -34,9 +35,9 @@ func fit(header []string, rows [][]string, width int) []int {
 			}
 		}
 		if widest < 0 {
-			return nil
+			return nil, false
 		}
 		widths[widest]--
 	}
-	return widths
+	return widths, true
 }

@@ -30,7 +30,7 @@ func (a *app) instanceGroup() *cobra.Command {
 func (a *app) instanceList() *cobra.Command {
 	var all bool
 	return a.leaf(leaf{
-		use: "list", short: "List instances", args: cobra.NoArgs,
+		use: "list", short: "List instances",
 		example: "sf-client instance list\nsf-client --json instance list --all\nsf-client instance list --columns name,state,interfaces",
 		columns: []string{"uuid", "name", "namespace", "cpus", "memory", "hypervisor", "power state", "state", "interfaces"},
 		flags:   func(f *pflag.FlagSet) { f.BoolVarP(&all, "all", "a", false, "deleted ones too") },
@@ -80,9 +80,9 @@ func (a *app) instanceDelete() *cobra.Command {
 	var namespace string
 	return a.leaf(leaf{
 		use: "delete INSTANCE", short: "Delete an instance and its disks",
-		long:    "Unless --async is continue, this waits until the instance is gone.",
-		example: "sf-client instance delete web1\nsf-client --async continue instance delete web1",
-		args:    cobra.ExactArgs(1), complete: instanceNames, waits: true,
+		long:     "Unless --async is continue, this waits until the instance is gone.",
+		example:  "sf-client instance delete web1\nsf-client --async continue instance delete web1",
+		complete: instanceNames, waits: true,
 		flags: func(f *pflag.FlagSet) { namespaceFlag(f, &namespace) },
 		run: func(ctx context.Context, c *client.Client, args []string) error {
 			i, err := c.In(namespace).DeleteInstance(ctx, args[0])
@@ -97,7 +97,7 @@ func (a *app) instanceDelete() *cobra.Command {
 func (a *app) instanceInterfaces() *cobra.Command {
 	return a.leaf(leaf{
 		use: "interfaces INSTANCE", short: "List the interfaces of an instance", example: "sf-client instance interfaces web1",
-		args: cobra.ExactArgs(1), complete: instanceNames, columns: interfaceColumns(),
+		complete: instanceNames, columns: interfaceColumns(),
 		run: func(ctx context.Context, c *client.Client, args []string) error {
 			l, err := c.InstanceInterfaces(ctx, args[0])
 			if err != nil {
@@ -111,9 +111,9 @@ func (a *app) instanceInterfaces() *cobra.Command {
 func (a *app) instanceConsole() *cobra.Command {
 	return a.leaf(leaf{
 		use: "consoledata INSTANCE [LENGTH]", short: "Print the end of what an instance wrote to its serial console",
-		long:    "LENGTH is in bytes, 10240 if it is not given, or the word all. What is printed comes from the guest as it is.",
-		example: "sf-client instance consoledata web1\nsf-client instance consoledata web1 all",
-		args:    cobra.RangeArgs(1, 2), complete: instanceNames, next: func(string) completer { return fixed(candidate{"all", "of it"}) },
+		long:     "LENGTH is in bytes, 10240 if it is not given, or the word all. What is printed comes from the guest as it is.",
+		example:  "sf-client instance consoledata web1\nsf-client instance consoledata web1 all",
+		complete: instanceNames, next: func(string) completer { return fixed(candidate{"all", "of it"}) },
 		run: func(ctx context.Context, c *client.Client, args []string) error {
 			length := 10240
 			if len(args) == 2 {
@@ -149,7 +149,7 @@ func consoleLength(text string) (int, error) {
 func (a *app) instancePower(name, short string, act func(c *client.Client, ctx context.Context, ref string) error) *cobra.Command {
 	return a.leaf(leaf{
 		use: name + " INSTANCE", short: short, example: "sf-client instance " + name + " web1",
-		args: cobra.ExactArgs(1), complete: instanceNames,
+		complete: instanceNames,
 		run: func(ctx context.Context, c *client.Client, args []string) error {
 			return a.quiet(act(c, ctx, args[0]))
 		},

@@ -43,7 +43,7 @@ sf-client instance create web2 2 2048 -d 20@debian:12 -d 50 -n net1@10.0.0.9 -i 
 sf-client --async block instance create db1 4 8192 -D size=40,base=debian:12,bus=scsi -N network_uuid=net1,model=e1000
 sf-client instance create web3 1 1024 -d 8@debian:12 -m 'tags=["web"]' -m 'affinity={"web":-1}'
 sf-client instance create big1 32 65536 -d 400 --dry-run`,
-		args: cobra.ExactArgs(3), flags: n.flags, waits: true,
+		flags: n.flags, waits: true,
 		run: func(ctx context.Context, c *client.Client, args []string) error {
 			r, err := n.request(args)
 			if err != nil {

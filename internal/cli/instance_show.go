@@ -15,8 +15,8 @@ import (
 func (a *app) instanceShow() *cobra.Command {
 	return a.leaf(leaf{
 		use: "show INSTANCE", short: "Show an instance with its disks and interfaces",
-		example: "sf-client instance show web1\nsf-client --json instance show d51aa352-368c-484c-9e4c-4542927b4277",
-		args:    cobra.ExactArgs(1), complete: instanceNames,
+		example:  "sf-client instance show web1\nsf-client --json instance show d51aa352-368c-484c-9e4c-4542927b4277",
+		complete: instanceNames,
 		run: func(ctx context.Context, c *client.Client, args []string) error {
 			i, err := c.GetInstance(ctx, args[0])
 			if err != nil {

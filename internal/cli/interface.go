@@ -24,7 +24,7 @@ func (a *app) interfaceGroup() *cobra.Command {
 func (a *app) interfaceShow() *cobra.Command {
 	return a.leaf(leaf{
 		use: "show UUID", short: "Show an interface", example: "sf-client interface show 8e7b2f39-1a0c-4a53-a4a1-6a1d2a4b9d10",
-		args: cobra.ExactArgs(1), complete: interfaceNames,
+		complete: interfaceNames,
 		run: func(ctx context.Context, c *client.Client, args []string) error {
 			i, err := c.GetInterface(ctx, args[0])
 			if err != nil {

@@ -13,11 +13,10 @@ import (
 
 // leaf is a command that does something.
 type leaf struct {
-	use      string // name and arguments
+	use      string // name and arguments, those that may be left out in brackets; there may be no others
 	short    string
-	long     string // after short; may be empty
-	example  string // one command a line
-	args     cobra.PositionalArgs
+	long     string                       // after short; may be empty
+	example  string                       // one command a line
 	complete completer                    // of the first argument; may be nil
 	next     func(first string) completer // of the second argument, after the first; may be nil
 	flags    func(f *pflag.FlagSet)
@@ -33,8 +32,8 @@ func (a *app) leaf(l leaf) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: l.use, Short: l.short, Long: l.short + ".", Example: indent(l.example),
 		Args: func(cmd *cobra.Command, args []string) error {
-			if err := l.args(cmd, args); err != nil {
-				return usageError{fmt.Sprintf("%s: usage is %s", err, cmd.UseLine())}
+			if wrong := miscounted(l.use, args); wrong != "" {
+				return usageError{fmt.Sprintf("%s: usage is %s", wrong, cmd.UseLine())}
 			}
 			return nil
 		},
@@ -62,6 +61,18 @@ func (a *app) leaf(l leaf) *cobra.Command {
 		mustComplete(cmd, "namespace", a.flagCompletion(namespaceNames))
 	}
 	return cmd
+}
+
+// miscounted says which argument that use names is missing, or which one it doesn't name; "" for neither.
+func miscounted(use string, args []string) string {
+	names := strings.Fields(use)[1:]
+	if len(args) > len(names) {
+		return fmt.Sprintf("%q is an argument too many", args[len(names)])
+	}
+	if missing := names[len(args):]; len(missing) > 0 && !strings.HasPrefix(missing[0], "[") {
+		return missing[0] + " is missing"
+	}
+	return ""
 }
 
 // run does what l is for, once all flags are read.

@@ -106,8 +106,11 @@ func (a *app) box(header []string, rows [][]string) error {
 // boxColumns returns how the columns of a box look: centred, coloured, and on a terminal so narrow that the box fits.
 func (a *app) boxColumns(header []string, rows [][]string) []table.ColumnConfig {
 	var widths []int
-	if a.tty(a.out.w) {
-		widths = fit(header, rows, a.width(a.out.w))
+	if width := a.width(a.out.w); width > 0 && a.tty(a.out.w) {
+		var fits bool
+		if widths, fits = fit(header, rows, width); !fits && a.columns.all != nil && a.tty(a.err) {
+			a.tellf("This is wider than the terminal; --columns picks some columns, as in --columns %s\n", strings.Join(header[:min(2, len(header))], ","))
+		}
 	}
 	var configs []table.ColumnConfig
 	for n, name := range header {

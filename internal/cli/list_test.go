@@ -47,12 +47,16 @@ func TestABoxThatCannotFitOrGoesElsewhereIsWhole(t *testing.T) {
 		t.Fatal(err)
 	}
 	a, out := listingApp(t, formatPretty, map[string]string{"COLUMNS": "20", "NO_COLOR": "1"})
-	a.tty = func(io.Writer) bool { return true }
+	var told bytes.Buffer
+	a.err, a.tty = &told, func(io.Writer) bool { return true }
 	if err := a.list(listing{rows: rows()}); err != nil {
 		t.Fatal(err)
 	}
 	if out.String() != wholeOut.String() || !strings.Contains(out.String(), strings.TrimSpace(rows()[0][3])) {
 		t.Errorf("got\n%s", out)
+	}
+	if told.String() != "This is wider than the terminal; --columns picks some columns, as in --columns uuid,name\n" {
+		t.Errorf("stderr got %q", &told)
 	}
 }
 

@@ -36,7 +36,7 @@ func (a *app) metadataCommands(o annotated) []*cobra.Command {
 	}
 	set := a.leaf(leaf{
 		use: "set-metadata " + o.argument + " KEY VALUE", short: "Give a key of " + o.object + "'s metadata a value", long: long,
-		example: "sf-client " + kind + " set-metadata " + o.example + " owner alice", args: cobra.ExactArgs(3), complete: o.complete, next: o.keys,
+		example: "sf-client " + kind + " set-metadata " + o.example + " owner alice", complete: o.complete, next: o.keys,
 		run: func(ctx context.Context, c *client.Client, args []string) error {
 			var value any = args[2]
 			if o.value != nil {
@@ -51,7 +51,7 @@ func (a *app) metadataCommands(o annotated) []*cobra.Command {
 	remove := a.leaf(leaf{
 		use: "delete-metadata " + o.argument + " KEY", short: "Remove a key from " + o.object + "'s metadata",
 		long:    "A key that is not there may be removed.",
-		example: "sf-client " + kind + " delete-metadata " + o.example + " owner", args: cobra.ExactArgs(2), complete: o.complete, next: o.keys,
+		example: "sf-client " + kind + " delete-metadata " + o.example + " owner", complete: o.complete, next: o.keys,
 		run: func(ctx context.Context, c *client.Client, args []string) error {
 			return a.quiet(o.delete(c, ctx, args[0], args[1]))
 		},

@@ -24,7 +24,7 @@ func (a *app) namespaceGroup() *cobra.Command {
 
 func (a *app) namespaceList() *cobra.Command {
 	return a.leaf(leaf{
-		use: "list", short: "List the namespaces you may act in", example: "sf-client namespace list", args: cobra.NoArgs,
+		use: "list", short: "List the namespaces you may act in", example: "sf-client namespace list",
 		columns: []string{"name", "state", "trusted namespaces"},
 		run: func(ctx context.Context, c *client.Client, _ []string) error {
 			l, err := c.ListNamespaces(ctx)
@@ -51,7 +51,7 @@ func (a *app) namespaces(l api.List[api.Namespace]) error {
 func (a *app) namespaceShow() *cobra.Command {
 	return a.leaf(leaf{
 		use: "show NAMESPACE", short: "Show a namespace, the names of its keys and whom it trusts",
-		example: "sf-client namespace show demo", args: cobra.ExactArgs(1), complete: namespaceNames,
+		example: "sf-client namespace show demo", complete: namespaceNames,
 		run: func(ctx context.Context, c *client.Client, args []string) error {
 			n, err := c.GetNamespace(ctx, args[0])
 			if err != nil {
@@ -77,7 +77,7 @@ func (a *app) namespaceCreate() *cobra.Command {
 	return a.leaf(leaf{
 		use: "create NAMESPACE", short: "Create a namespace",
 		long:    "Only the namespace system may do this. Nobody can log in to the new namespace before it has a key; see add-key.",
-		example: "sf-client namespace create demo", args: cobra.ExactArgs(1),
+		example: "sf-client namespace create demo",
 		run: func(ctx context.Context, c *client.Client, args []string) error {
 			_, err := c.CreateNamespace(ctx, api.CreateNamespace{Namespace: args[0]})
 			return a.quiet(err)
@@ -89,7 +89,7 @@ func (a *app) namespaceDelete() *cobra.Command {
 	return a.leaf(leaf{
 		use: "delete NAMESPACE", short: "Delete a namespace that has no instances and networks",
 		long: "Only the namespace system may do this. Its artifacts are deleted with it.", example: "sf-client namespace delete demo",
-		args: cobra.ExactArgs(1), complete: namespaceNames,
+		complete: namespaceNames,
 		run: func(ctx context.Context, c *client.Client, args []string) error {
 			return a.quiet(c.DeleteNamespace(ctx, args[0]))
 		},
@@ -101,8 +101,8 @@ func (a *app) namespaceAddKey() *cobra.Command {
 		use: "add-key NAMESPACE KEYNAME KEY", short: "Give a namespace a key to log in with",
 		long: "KEY is the secret; a - reads it from the first line of stdin, which keeps it from the list of processes and the " +
 			"shell's history. A key of that name that is there already gets the new secret.",
-		example: "sf-client namespace add-key demo deploy s3cret\nsf-client namespace add-key demo deploy - < secret.txt",
-		args:    cobra.ExactArgs(3), complete: namespaceNames, next: keyNames,
+		example:  "sf-client namespace add-key demo deploy s3cret\nsf-client namespace add-key demo deploy - < secret.txt",
+		complete: namespaceNames, next: keyNames,
 		run: func(ctx context.Context, c *client.Client, args []string) error {
 			key, err := a.secret(args[2])
 			if err != nil {
@@ -117,7 +117,7 @@ func (a *app) namespaceDeleteKey() *cobra.Command {
 	return a.leaf(leaf{
 		use: "delete-key NAMESPACE KEYNAME", short: "Remove a key from a namespace",
 		long: "Whoever is logged in with it is logged out.", example: "sf-client namespace delete-key demo deploy",
-		args: cobra.ExactArgs(2), complete: namespaceNames, next: keyNames,
+		complete: namespaceNames, next: keyNames,
 		run: func(ctx context.Context, c *client.Client, args []string) error {
 			return a.quiet(c.DeleteKey(ctx, args[0], args[1]))
 		},

@@ -30,7 +30,7 @@ func (a *app) networkGroup() *cobra.Command {
 func (a *app) networkList() *cobra.Command {
 	var all bool
 	return a.leaf(leaf{
-		use: "list", short: "List networks", args: cobra.NoArgs,
+		use: "list", short: "List networks",
 		example: "sf-client network list\nsf-client --simple network list --all\nsf-client network list -o name",
 		columns: []string{"uuid", "name", "namespace", "netblock", "state"},
 		flags:   func(f *pflag.FlagSet) { f.BoolVarP(&all, "all", "a", false, "deleted ones too") },
@@ -55,7 +55,7 @@ func (a *app) networks(l api.List[api.Network]) error {
 
 func (a *app) networkShow() *cobra.Command {
 	return a.leaf(leaf{
-		use: "show NETWORK", short: "Show a network", example: "sf-client network show net1", args: cobra.ExactArgs(1), complete: networkNames,
+		use: "show NETWORK", short: "Show a network", example: "sf-client network show net1", complete: networkNames,
 		run: func(ctx context.Context, c *client.Client, args []string) error {
 			n, err := c.GetNetwork(ctx, args[0])
 			if err != nil {
@@ -87,7 +87,7 @@ func (a *app) networkCreate() *cobra.Command {
 		use: "create NAME NETBLOCK", short: "Create a network",
 		long:    "NETBLOCK is an IPv4 range such as 10.0.0.0/24. It may also come before NAME.",
 		example: "sf-client network create net1 10.0.0.0/24\nsf-client network create isolated 192.168.7.0/24 --no-nat --no-dhcp",
-		args:    cobra.ExactArgs(2), waits: true,
+		waits:   true,
 		flags: func(f *pflag.FlagSet) {
 			choose(f, &dhcp, true, "dhcp", "give instances their addresses by DHCP (the default)")
 			choose(f, &dhcp, false, "no-dhcp", "do not")
@@ -130,7 +130,7 @@ func (a *app) networkDelete() *cobra.Command {
 	return a.leaf(leaf{
 		use: "delete NETWORK", short: "Delete a network",
 		long:    "While instances still have interfaces on it, it stays in state delete-wait; it goes away with the last of them.",
-		example: "sf-client network delete net1\nsf-client network delete net1 --wait", args: cobra.ExactArgs(1), complete: networkNames,
+		example: "sf-client network delete net1\nsf-client network delete net1 --wait", complete: networkNames,
 		waits: true,
 		flags: func(f *pflag.FlagSet) { namespaceFlag(f, &namespace) },
 		run: func(ctx context.Context, c *client.Client, args []string) error {
@@ -149,7 +149,7 @@ func (a *app) networkDelete() *cobra.Command {
 func (a *app) networkInstances() *cobra.Command {
 	return a.leaf(leaf{
 		use: "instances NETWORK", short: "List the instances on a network, and their addresses there",
-		example: "sf-client network instances net1", args: cobra.ExactArgs(1), complete: networkNames,
+		example: "sf-client network instances net1", complete: networkNames,
 		columns: []string{"instance_uuid", "ipv4", "floating"},
 		run: func(ctx context.Context, c *client.Client, args []string) error {
 			l, err := c.NetworkInterfaces(ctx, args[0])
@@ -168,7 +168,7 @@ func (a *app) networkInstances() *cobra.Command {
 func (a *app) networkAddresses() *cobra.Command {
 	return a.leaf(leaf{
 		use: "addresses NETWORK", short: "List the addresses of a network that are not free, and who has them",
-		example: "sf-client network addresses net1", args: cobra.ExactArgs(1), complete: networkNames,
+		example: "sf-client network addresses net1", complete: networkNames,
 		columns: []string{"address", "type", "user", "comment"},
 		run: func(ctx context.Context, c *client.Client, args []string) error {
 			l, err := c.NetworkAddresses(ctx, args[0])

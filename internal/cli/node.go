@@ -22,7 +22,7 @@ func (a *app) nodeList() *cobra.Command {
 	return a.leaf(leaf{
 		use: "list", short: "List the nodes",
 		long:    "The letters of the column roles: D etcd master, H hypervisor, N network node, E event log node, M cluster maintainer.",
-		example: "sf-client node list\nsf-client node list -o csv --columns name,state", args: cobra.NoArgs,
+		example: "sf-client node list\nsf-client node list -o csv --columns name,state",
 		columns: []string{"name", "ip", "lastseen", "state", "roles", "release"},
 		run: func(ctx context.Context, c *client.Client, _ []string) error {
 			l, err := c.ListNodes(ctx)
@@ -69,7 +69,7 @@ func (a *app) seen(t api.Time) string {
 
 func (a *app) nodeShow() *cobra.Command {
 	return a.leaf(leaf{
-		use: "show NODE", short: "Show a node", example: "sf-client node show node-1", args: cobra.ExactArgs(1), complete: nodeNames,
+		use: "show NODE", short: "Show a node", example: "sf-client node show node-1", complete: nodeNames,
 		run: func(ctx context.Context, c *client.Client, args []string) error {
 			n, err := c.GetNode(ctx, args[0])
 			if err != nil {

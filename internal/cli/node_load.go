@@ -20,7 +20,7 @@ func (a *app) nodeResources() *cobra.Command {
 	return a.leaf(leaf{
 		use: "resources NODE", short: "Show what a node has and what of it is in use",
 		long:    "This is what the node reported last: memory in MiB, disks in bytes.",
-		example: "sf-client node resources node-1\nsf-client node resources node-1 -o csv", args: cobra.ExactArgs(1), complete: nodeNames,
+		example: "sf-client node resources node-1\nsf-client node resources node-1 -o csv", complete: nodeNames,
 		columns: []string{"node", "resource", "value"},
 		run: func(ctx context.Context, c *client.Client, args []string) error {
 			l, err := c.NodeEvents(ctx, args[0], api.EventQuery{Type: "resources", Limit: 1})
@@ -51,7 +51,7 @@ func (a *app) nodeCPUHogs() *cobra.Command {
 	return a.leaf(leaf{
 		use: "cpuhogs", short: "List the processes of the cloud's daemons that use much CPU",
 		long:    "The exit code is 1 if there are any, so that a test can tell that a daemon is spinning.",
-		example: "sf-client node cpuhogs\nsf-client node cpuhogs --threshold 0.5 --ignore api,cluster", args: cobra.NoArgs,
+		example: "sf-client node cpuhogs\nsf-client node cpuhogs --threshold 0.5 --ignore api,cluster",
 		columns: []string{"node", "process", "fraction"},
 		flags: func(f *pflag.FlagSet) {
 			f.Float64VarP(&threshold, "threshold", "t", threshold, "fraction of a CPU above which a process counts")
@@ -117,7 +117,7 @@ func (a *app) nodeDelete() *cobra.Command {
 	return a.leaf(leaf{
 		use: "delete NODE", short: "Remove a node from the cloud for good",
 		long:    "For a machine that will not come back. Its daemon must not run any more.",
-		example: "sf-client node delete node-3", args: cobra.ExactArgs(1), complete: nodeNames,
+		example: "sf-client node delete node-3", complete: nodeNames,
 		run: func(ctx context.Context, c *client.Client, args []string) error {
 			n, err := c.DeleteNode(ctx, args[0])
 			if err != nil {

@@ -40,7 +40,11 @@ func (a *app) report(ctx context.Context, cmd *cobra.Command, err error) int {
 	case err == nil:
 		return exitOK
 	case interrupted(ctx, err):
-		a.tellf("Interrupted. What was asked of the server goes on.\n")
+		a.tellf("Interrupted.")
+		if a.changing.Load() {
+			a.tellf(" What was asked of the server goes on.")
+		}
+		a.tellf("\n")
 		return exitInterrupted
 	case errors.As(err, &usage):
 		a.tellf("Usage error: %s\nTry: %s --help\n", harmless(usage.text), cmd.CommandPath())
@@ -52,6 +56,9 @@ func (a *app) report(ctx context.Context, cmd *cobra.Command, err error) int {
 		a.tellf("%s\n", harmless(own.text))
 	case errors.As(err, &known):
 		a.tellf("%s: %s\n", prefixes[known.Kind], harmless(fault.Text(err)))
+		if known.Kind == fault.Unauthorized && a.settings.Namespace != "" && a.settings.Namespace != "system" {
+			a.tellf("You are the namespace %s; some commands are for the namespace system alone.\n", harmless(a.settings.Namespace))
+		}
 	default:
 		a.tellf("Error: %s\n", harmless(err.Error()))
 	}

@@ -20,7 +20,7 @@ func (a *app) artifactDownload() *cobra.Command {
 		use: "download ARTIFACT FILE", short: "Write the newest version of an artifact to a file",
 		long: "FILE is there only once all of the content is, and its size and checksum were compared. If a download breaks off, " +
 			"what is there is kept beside FILE, and the same command takes it up.",
-		example: "sf-client artifact download debian:12 debian.qcow2", args: cobra.ExactArgs(2), complete: artifactNames, file: 2,
+		example: "sf-client artifact download debian:12 debian.qcow2", complete: artifactNames, file: 2,
 		run: func(ctx context.Context, c *client.Client, args []string) error {
 			v, err := c.GetArtifact(ctx, args[0])
 			if err != nil {
@@ -50,6 +50,9 @@ func (a *app) made(path string, value any, line string) error {
 // save writes a blob of that size to a file, which is there only once it is whole. What there is of an attempt that broke off
 // is in a file beside it.
 func (a *app) save(ctx context.Context, c *client.Client, name, uuid string, size int64, path string) error {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return failed("%s is a folder; name the file to write", path)
+	}
 	partial := path + "." + uuid + ".partial"
 	err := a.fetch(ctx, c, name, uuid, size, partial)
 	if errors.Is(err, fault.Conflict) { // what was kept is no part of it
@@ -64,6 +67,9 @@ func (a *app) save(ctx context.Context, c *client.Client, name, uuid string, siz
 		_ = os.Remove(partial) // there will be no rest
 	}
 	if err != nil {
+		if info, no := os.Stat(partial); no == nil && info.Size() > 0 {
+			a.tellf("What there is was kept in %s; the same command gets the rest.\n", harmless(partial))
+		}
 		return err
 	}
 	if err := os.Rename(partial, path); err != nil {

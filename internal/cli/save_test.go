@@ -1,13 +1,17 @@
 package cli
 
 import (
+	"bytes"
+	"context"
 	"crypto/sha512"
 	"encoding/hex"
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -138,6 +142,41 @@ func TestADownloadTakesUpWhatABrokenOneLeft(t *testing.T) {
 		if left := files(t, filepath.Dir(path)); left != "base.raw" {
 			t.Errorf("after %q there is %s", partial, left)
 		}
+	}
+}
+
+func TestAnInterruptedDownloadSaysWhatWasKept(t *testing.T) {
+	t.Parallel()
+	ctx, interrupt := context.WithCancel(t.Context())
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", func(http.ResponseWriter, *http.Request) {})
+	mux.HandleFunc("POST /auth", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `{"access_token": "t"}`) })
+	mux.HandleFunc("GET /artifacts/base", func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, `{"uuid": "v1", "state": "created", "blob_uuid": "b1", "index": 1, "blobs": {"1": {"uuid": "b1", "size": 20}}}`)
+	})
+	mux.HandleFunc("GET /blobs/b1", func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, `{"uuid": "b1", "state": "created", "size": 20}`)
+	})
+	path := filepath.Join(t.TempDir(), "base.raw")
+	partial := path + ".b1.partial"
+	mux.HandleFunc("GET /blobs/b1/data", func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.WriteString(w, "half of it")
+		_ = http.NewResponseController(w).Flush()
+		for info, err := os.Stat(partial); r.Context().Err() == nil && (err != nil || info.Size() == 0); info, err = os.Stat(partial) {
+			runtime.Gosched()
+		}
+		interrupt()
+		<-r.Context().Done()
+	})
+	server := httptest.NewServer(mux)
+	t.Cleanup(server.Close)
+	var stderr bytes.Buffer
+	a := testApp(t, map[string]string{"SHAKENFIST_API_URL": server.URL, "SHAKENFIST_NAMESPACE": "demo", "SHAKENFIST_KEY": "k"}, "", "", "")
+	a.err = &stderr
+	code := a.main(ctx, []string{"artifact", "download", "base", path})
+	want := "What there is was kept in " + partial + "; the same command gets the rest.\nInterrupted.\n"
+	if code != exitInterrupted || stderr.String() != want || read(t, partial) != "half of it" {
+		t.Errorf("exit code %d, %q", code, &stderr)
 	}
 }
 

@@ -19,7 +19,7 @@ func (a *app) namespaceTrust(
 ) *cobra.Command {
 	return a.leaf(leaf{
 		use: name + " NAMESPACE OTHER", short: short, long: long, example: "sf-client namespace " + name + " demo build",
-		args: cobra.ExactArgs(2), complete: namespaceNames, next: next,
+		complete: namespaceNames, next: next,
 		run: func(ctx context.Context, c *client.Client, args []string) error {
 			n, err := act(c, ctx, args[0], args[1])
 			if err != nil {
@@ -46,8 +46,8 @@ func (a *app) namespaceUpdateKey() *cobra.Command {
 		use: "update-key NAMESPACE KEYNAME KEY", short: "Give a key of a namespace a new secret",
 		long: "Whoever is logged in with the old one is logged out. KEY is the secret; a - reads it from the first line of stdin. " +
 			"There must be a key of that name; see add-key.",
-		example: "sf-client namespace update-key demo deploy s3cret\nsf-client namespace update-key demo deploy - < secret.txt",
-		args:    cobra.ExactArgs(3), complete: namespaceNames, next: keyNames,
+		example:  "sf-client namespace update-key demo deploy s3cret\nsf-client namespace update-key demo deploy - < secret.txt",
+		complete: namespaceNames, next: keyNames,
 		run: func(ctx context.Context, c *client.Client, args []string) error {
 			key, err := a.secret(args[2])
 			if err != nil {
@@ -74,7 +74,7 @@ func (a *app) secret(arg string) (string, error) {
 func (a *app) namespaceGetMetadata() *cobra.Command {
 	return a.leaf(leaf{
 		use: "get-metadata NAMESPACE", short: "Show the metadata of a namespace", example: "sf-client namespace get-metadata demo",
-		args: cobra.ExactArgs(1), complete: namespaceNames,
+		complete: namespaceNames,
 		run: func(ctx context.Context, c *client.Client, args []string) error {
 			o, err := c.NamespaceMetadata(ctx, args[0])
 			if err != nil {

@@ -11,7 +11,7 @@ import (
 func (a *app) versionCommand() *cobra.Command {
 	return a.leaf(leaf{
 		use: "version", short: "Print the version of this program", long: "It is what the program calls itself when it talks to a server.",
-		example: "sf-client version", args: cobra.NoArgs, offline: true,
+		example: "sf-client version", offline: true,
 		run: func(context.Context, *client.Client, []string) error {
 			agent := "sf-client/" + client.Version() + " " + client.UserAgent()
 			return a.say(map[string]string{"version": agent}, agent)

@@ -65,11 +65,14 @@ func (p *patience) Type() string { return "time" }
 
 // timeoutError is a wait that took longer than the user was willing to.
 type timeoutError struct {
-	what  string // that is waited for
+	what  string // that is waited for; "" before the server said that it will be done
 	limit time.Duration
 }
 
 func (e timeoutError) Error() string {
+	if e.what == "" {
+		return fmt.Sprintf("Not done after %v; if the server has the request, it goes on", e.limit)
+	}
 	return fmt.Sprintf("%s is not done after %v; it goes on", e.what, e.limit)
 }
 
@@ -83,7 +86,7 @@ func (a *app) within(ctx context.Context, f func(ctx context.Context) error) err
 	err := f(limited)
 	if err != nil && ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) && limited.Err() != nil {
 		if _, named := errors.AsType[timeoutError](err); !named {
-			return timeoutError{"What was asked for", a.waiting.limit()}
+			return timeoutError{limit: a.waiting.limit()}
 		}
 	}
 	return err

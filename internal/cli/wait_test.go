@@ -129,7 +129,7 @@ func TestAWaitThatWasAskedForFailsWhenItsTimeRunsOut(t *testing.T) {
 				t.Errorf("after %v: %v", time.Since(start), err)
 			}
 			err = a.within(t.Context(), func(ctx context.Context) error { return forever(ctx, nil) })
-			if !errors.Is(err, timeoutError{"What was asked for", c.after}) {
+			if !errors.Is(err, timeoutError{limit: c.after}) {
 				t.Errorf("before it could wait: %v", err)
 			}
 			refused := fault.New("POST", fault.Conflict, "", "no")
@@ -159,5 +159,32 @@ func TestPatienceIsSecondsOrADuration(t *testing.T) {
 		if err := p.Set(text); err == nil {
 			t.Errorf("%q is %v", text, time.Duration(p))
 		}
+	}
+}
+
+func TestAnInterruptTellsWhatGoesOn(t *testing.T) {
+	t.Parallel()
+	for command, want := range map[string]string{
+		"instance list":                            "Interrupted.\n",
+		"network create lan 10.0.0.0/24":           "Interrupted. What was asked of the server goes on.\n",
+		"--verbose network create lan 10.0.0.0/24": "Interrupted. What was asked of the server goes on.\n",
+	} {
+		ctx, interrupt := context.WithCancel(t.Context())
+		mux := http.NewServeMux()
+		mux.HandleFunc("/", func(_ http.ResponseWriter, r *http.Request) {
+			_, _ = io.Copy(io.Discard, r.Body) // only then does the server see that the client goes
+			interrupt()
+			<-r.Context().Done()
+		})
+		mux.HandleFunc("GET /{$}", func(http.ResponseWriter, *http.Request) {})
+		mux.HandleFunc("POST /auth", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `{"access_token": "t"}`) })
+		server := httptest.NewServer(mux)
+		var stderr bytes.Buffer
+		a := testApp(t, map[string]string{"SHAKENFIST_API_URL": server.URL, "SHAKENFIST_NAMESPACE": "demo", "SHAKENFIST_KEY": "k"}, "", "", "")
+		a.err = &stderr
+		if code := a.main(ctx, strings.Fields(command)); code != exitInterrupted || !strings.HasSuffix(stderr.String(), want) {
+			t.Errorf("%s: exit code %d, %q", command, code, &stderr)
+		}
+		server.Close()
 	}
 }

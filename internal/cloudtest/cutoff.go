@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/shakenfist/shakenfist/event"
 	"github.com/shakenfist/shakenfist/fault"
 )
 
@@ -93,7 +94,7 @@ type life struct {
 
 func newLife(t *testing.T, point Point, how CutOff, pristine map[string]bool) *life {
 	t.Helper()
-	l := &life{t: t, tenant: tenant{world: newAbandoned(t), pristine: pristine}, killer: newKiller(point, nil)}
+	l := &life{t: t, tenant: tenant{world: newAbandoned(t), pristine: pristine, known: map[event.Object]bool{}}, killer: newKiller(point, nil)}
 	if how == Failed {
 		l.killer.fails = fault.New("test", fault.Unavailable, "", "failed on purpose")
 	}
@@ -109,9 +110,12 @@ func (l *life) live() {
 	l.t.Helper()
 	for _, a := range tenancy() {
 		l.act(a)
+		l.meet(l.t.Context(), l.t)
 	}
 	l.revive()
 	time.Sleep(2 * delay) // what was noted of objects that are forgotten goes to the files of events
+	require.GreaterOrEqual(l.t, len(l.known), 15, "two of everything, or nearly")
+	require.Empty(l.t, l.remembered(l.t.Context(), l.t))
 	l.process.Stop()
 	require.Empty(l.t, l.left(l.t.Context(), l.t))
 }

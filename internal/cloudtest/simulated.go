@@ -79,7 +79,7 @@ func (s *Simulated) boot(ctx context.Context, t testing.TB, k *killer) *Process 
 	cloud, err := shakenfist.New(config)
 	require.NoError(t, err)
 	stop := cloud.Start(ctx)
-	p := &Process{Dead: k.dead, Steps: k.reached, Stop: func() { _ = stop() }}
+	p := &Process{Dead: k.dead, Steps: k.reached, Events: cloud.Events, Stop: func() { _ = stop() }}
 	ready, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go func() {

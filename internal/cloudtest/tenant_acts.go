@@ -13,7 +13,7 @@ import (
 
 // tenancy is what happens to a tenant in its life, in order.
 func tenancy() []act {
-	return slices.Concat(admission(), belongings(), notes(), departure())
+	return slices.Concat(admission(), belongings(), notes(), departure(), end())
 }
 
 // admission makes the namespace and changes what stands in its record.
@@ -79,17 +79,17 @@ func keys(ctx context.Context, a *tenant) (string, error) {
 	}
 	slices.Sort(names)
 	slices.Reverse(names) // "first" comes first
-	text := strings.Join(names, " ") + ";"
-	for _, secret := range []struct{ word, value string }{{" old secret", oldSecret}, {" new secret", newSecret}} {
+	var in []string
+	for _, secret := range []struct{ word, value string }{{"old secret", oldSecret}, {"new secret", newSecret}} {
 		_, e := a.process.As("guild", secret.value).ListKeys(ctx, "guild")
 		switch {
 		case e == nil:
-			text += secret.word
+			in = append(in, secret.word)
 		case !errors.Is(e, fault.Unauthorized):
 			err = errors.Join(err, e)
 		}
 	}
-	return text, err
+	return strings.Join(names, " ") + "; " + strings.Join(in, ", "), err
 }
 
 func trusts(ctx context.Context, a *tenant) (string, error) {

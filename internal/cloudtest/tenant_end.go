@@ -9,7 +9,7 @@ import (
 	"github.com/shakenfist/shakenfist/api"
 )
 
-// departure takes everything away again: by one request for all of a kind, with the node that left, and with the namespace.
+// departure takes the tenant's things away again, by one request for all of a kind and with the namespace, and the node that left.
 func departure() []act {
 	return []act{
 		{
@@ -48,6 +48,12 @@ func departure() []act {
 			name: "delete namespace", look: namespaces, wanted: "system",
 			do: func(ctx context.Context, a *tenant) error { return a.admin().DeleteNamespace(ctx, "guild") },
 		},
+	}
+}
+
+// end takes away what the operator has of the node that left, and waits until nobody remembers anything.
+func end() []act {
+	return []act{
 		{
 			name: "delete all instances of the cloud", look: everything, wanted: "0 instances, 1 networks, 1 artifacts, 1 blobs",
 			do: func(ctx context.Context, a *tenant) error {

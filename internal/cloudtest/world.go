@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/shakenfist/shakenfist/client"
+	"github.com/shakenfist/shakenfist/event"
 )
 
 // Point is a moment at which a process is killed: before or after the effect of the Nth step of that name, counted from the
@@ -47,7 +48,9 @@ type Process struct {
 	Stop   func()          // ends the process in order; of a dead one it releases what is left of it
 	Steps  func() []Point  // the steps it has reached, in order, both sides
 
-	As func(namespace, key string) *client.Client // logs in as that; nil if the world has no namespace but the operator's
+	// What only processes on simulations have.
+	As     func(namespace, key string) *client.Client // logs in as that
+	Events *event.Recorder
 }
 
 // dead reports whether the process is.

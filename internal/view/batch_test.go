@@ -80,3 +80,31 @@ func TestABatchIsPutTogetherAnewAfterAConflict(t *testing.T) {
 	refused := fault.New("test", fault.Forbidden, "", "no")
 	require.ErrorIs(t, p.Batch(t.Context(), "paint", ids, func(*view.Txn, string) error { return refused }), refused)
 }
+
+// What takes several commits can end between two of them. The same batch again does the rest.
+func TestABatchThatIsCutOffIsFinishedByTheSameAgain(t *testing.T) {
+	t.Parallel()
+	s := memstore.New()
+	p := newProcess(s).run(t)
+	var ids []string
+	for i := range 250 {
+		ids = append(ids, fmt.Sprintf("%03d", i))
+		p.put(t, ids[i], "green")
+	}
+	away := fault.New("test", fault.Unavailable, "", "the store is away")
+	cut := func(tx *view.Txn, id string) error {
+		if id == "150" { // of the second commit
+			s.FailNext("Commit", away)
+		}
+		return p.paint(tx, id)
+	}
+	require.ErrorIs(t, p.Batch(t.Context(), "paint", ids, cut), fault.Unavailable)
+	red := p.things.By("color", "red")
+	require.NotEmpty(t, red)
+	require.Less(t, len(red), 150)
+	for i, row := range red {
+		require.Equal(t, ids[i], row.ID, "those that come first")
+	}
+	require.NoError(t, p.Batch(t.Context(), "paint", ids, p.paint))
+	require.Len(t, p.things.By("color", "red"), len(ids))
+}

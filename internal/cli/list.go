@@ -89,7 +89,8 @@ func (a *app) box(header []string, rows [][]string) error {
 	t.SetStyle(table.StyleDefault)
 	t.Style().Format.Header = text.FormatDefault
 	t.Style().Options.SeparateRows = false
-	t.SetColumnConfigs(a.boxColumns(header, rows))
+	configs, fits := a.boxColumns(header, rows)
+	t.SetColumnConfigs(configs)
 	if header != nil {
 		t.AppendHeader(cells(header))
 	}
@@ -100,19 +101,20 @@ func (a *app) box(header []string, rows [][]string) error {
 		return nil
 	}
 	_, err := fmt.Fprintln(a.out, t.Render())
+	if !fits && a.columns.all != nil && a.tty(a.err) {
+		a.tellf("This is wider than the terminal; --columns picks some columns, as in --columns %s\n", strings.Join(header[:min(2, len(header))], ","))
+	}
 	return err
 }
 
-// boxColumns returns how the columns of a box look: centred, coloured, and on a terminal so narrow that the box fits.
-func (a *app) boxColumns(header []string, rows [][]string) []table.ColumnConfig {
+// boxColumns returns how the columns of a box look: centred, coloured, and on a terminal so narrow that the box fits, if
+// that can be.
+func (a *app) boxColumns(header []string, rows [][]string) (configs []table.ColumnConfig, fits bool) {
 	var widths []int
+	fits = true
 	if width := a.width(a.out.w); width > 0 && a.tty(a.out.w) {
-		var fits bool
-		if widths, fits = fit(header, rows, width); !fits && a.columns.all != nil && a.tty(a.err) {
-			a.tellf("This is wider than the terminal; --columns picks some columns, as in --columns %s\n", strings.Join(header[:min(2, len(header))], ","))
-		}
+		widths, fits = fit(header, rows, width)
 	}
-	var configs []table.ColumnConfig
 	for n, name := range header {
 		c := table.ColumnConfig{
 			Number: n + 1, Align: text.AlignCenter, AlignHeader: text.AlignCenter,
@@ -123,7 +125,7 @@ func (a *app) boxColumns(header []string, rows [][]string) []table.ColumnConfig 
 		}
 		configs = append(configs, c)
 	}
-	return configs
+	return configs, fits
 }
 
 func cells(values []string) table.Row {

@@ -28,8 +28,6 @@ var (
 	uuids = regexp.MustCompile(`\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b`)
 	macs  = regexp.MustCompile(`\b02:00:00(:[0-9a-f]{2}){3}\b`)
 
-	release = regexp.QuoteMeta(shakenfist.Version)
-
 	// rest is what needs no memory.
 	rest = []struct {
 		pattern *regexp.Regexp
@@ -40,8 +38,8 @@ var (
 		{regexp.MustCompile(`\b1[789]\d{8}(\.\d+)?\b`), "1685188800.5"},
 		{regexp.MustCompile(`("?(?:vxlan_id|vxid)"?: |vxlan id *: ?)\d+`), "${1}4882442"},
 		{regexp.MustCompile(`127\.0\.0\.1:\d{5}\b`), "127.0.0.1:13000"},
-		{regexp.MustCompile(`\|  ` + release + ` +\|`), "|  1.2.3  |"},
-		{regexp.MustCompile(`(release *: ?|\bDHNEM,)` + release + `\b`), "${1}1.2.3"},
+		{regexp.MustCompile(`\|  ` + regexp.QuoteMeta(shakenfist.Version) + ` +\|`), "|  1.2.3  |"},
+		{regexp.MustCompile(`(release *: ?|\bDHNEM,)` + regexp.QuoteMeta(shakenfist.Version) + `\b`), "${1}1.2.3"},
 	}
 )
 

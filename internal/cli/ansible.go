@@ -67,7 +67,8 @@ func (a *app) module(
 ) *cobra.Command {
 	return a.leaf(leaf{
 		use: kind + " FILE", short: short,
-		long: "FILE is the JSON object of arguments that Ansible gives a module: " + takes + " State is present (the default) or absent." +
+		long: "FILE is the JSON object of arguments that Ansible gives a module: " + takes + " State is present (the default) or absent. The names " +
+			"that arguments had in older modules, such as cpu, ram and disks, are understood too." +
 			"\n\n" + differs + " In check mode nothing is done. This waits until all is done, unless --async says otherwise.\n\n" +
 			"It prints a JSON object: changed, failed, meta (the object), log and msg. The exit code is 1 if failed is true.",
 		example: "sf-client ansible " + kind + " arguments.json", file: 1, offline: true,

@@ -9,7 +9,7 @@ import (
 )
 
 // fewestOfTenant is how many steps a tenant's life has at least. Fewer means that one is no longer announced.
-const fewestOfTenant = 160
+const fewestOfTenant = 165
 
 // All points are TestProveATenantsLifeCutOffEverywhere's; here the seed picks some.
 func TestATenantsLifeIsCutOff(t *testing.T) {

@@ -101,6 +101,7 @@ func newLife(t *testing.T, point Point, how CutOff, pristine map[string]bool) *l
 		l.killer.fails = fault.New("test", fault.Unavailable, "", "failed on purpose")
 	}
 	l.process = l.world.boot(t.Context(), t, l.killer)
+	t.Cleanup(func() { l.process.Stop() }) // before the folder goes, should the test fail
 	return l
 }
 

@@ -46,9 +46,9 @@ func newAbandoned(t testing.TB) *Simulated {
 	old, s := newBubble(t, "n2"), newBubble(t, "n1")
 	old.Parts.Store = s.Parts.Store
 	p := old.Boot(t.Context(), t, Point{})
+	defer p.Stop()
 	_, err := Up(t.Context(), p.Client, old.Image())
 	require.NoError(t, err)
-	p.Stop()
 	return s
 }
 

@@ -1,7 +1,6 @@
 package configdrive
 
 import (
-	"bytes"
 	"encoding/binary"
 	"time"
 	"unicode/utf16"
@@ -29,9 +28,4 @@ func ucs2(s string) string {
 		b = binary.BigEndian.AppendUint16(b, u)
 	}
 	return string(b)
-}
-
-// pad returns b filled up with zeroes to whole sectors.
-func pad(b []byte) []byte {
-	return append(bytes.Clone(b), make([]byte, (sector-len(b)%sector)%sector)...)
 }

@@ -73,23 +73,23 @@ func trees() [2]tree {
 
 // volume returns an ISO 9660 volume that holds files in each folder that has files.
 func volume(label string, files []file) ([]byte, error) {
-	var content []byte
 	next := trees()[1].folders + int32(len(folders())) //nolint:gosec // four
 	extents := make([]iso9660.DirectoryEntry, len(files))
-	first := int(next)
 	for i, f := range files {
 		extents[i] = record(f.name, next, uint32(len(f.data)), 0) //nolint:gosec // bounded by check
-		content = append(content, pad(f.data)...)
-		next = int32(first + len(content)/sector) //nolint:gosec // bounded by check
+		next += int32((len(f.data) + sector - 1) / sector)        //nolint:gosec // bounded by check
 	}
-	image := make([]byte, first*sector, first*sector+len(content))
+	image := make([]byte, int(next)*sector)
+	for i, f := range files {
+		copy(image[int(extents[i].ExtentLocation)*sector:], f.data)
+	}
 	for _, t := range trees() {
 		if err := t.write(image, label, next, extents); err != nil {
 			return nil, err
 		}
 	}
 	copy(image[terminatorAt*sector:], "\xffCD001\x01")
-	return append(image, content...), nil
+	return image, nil
 }
 
 // write writes the volume descriptor, path tables and folders of t. The volume is sectors long.

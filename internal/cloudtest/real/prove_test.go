@@ -155,6 +155,8 @@ func newBare(t *testing.T, i api.Instance) *bare {
 		}
 	}
 	xml = strings.ReplaceAll(xml, filepath.Dir(findConsole(xml)), b.dir)
+	// Without the marks by which the daemon would take it for one of its own, that nobody wants.
+	xml = regexp.MustCompile(`(?s)<metadata>.*</metadata>`).ReplaceAllString(strings.ReplaceAll(xml, "<name>sf:", "<name>bare:"), "")
 	b.xml = strings.ReplaceAll(strings.ReplaceAll(xml, i.UUID, b.id), i.Interfaces[0].MAC, "02:00:00:ba:4e:01")
 	return b
 }

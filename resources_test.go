@@ -38,6 +38,8 @@ func TestFiguresOfASimulatedNodeAreWhatItClaims(t *testing.T) {
 		a.Node, b.Node, b.State = "a", "b", a.State
 		b.NotGateway = true
 		cloud, other := running(t, a), running(t, b)
+		synctest.Wait() // both have told what they have
+		require.NoError(t, cloud.Fresh(t.Context()))
 		i, err := cloud.Instances.CreateAndWait(t.Context(), instance.Spec{
 			Name: "vm", Namespace: "system", CPUs: 3, MemoryMiB: 512, Disks: []instance.DiskSpec{{SizeGiB: 8}}, PlacedOn: "b",
 		})

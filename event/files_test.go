@@ -1,7 +1,6 @@
 package event_test
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/shakenfist/shakenfist/event"
 	"github.com/shakenfist/shakenfist/fault"
+	"github.com/shakenfist/shakenfist/internal/logbuf"
 	"github.com/shakenfist/shakenfist/internal/step"
 	"github.com/shakenfist/shakenfist/internal/stepped"
 	"github.com/shakenfist/shakenfist/store"
@@ -28,7 +28,7 @@ type node struct {
 	*event.Recorder
 	store *memstore.Store
 	dir   string
-	log   *bytes.Buffer
+	log   *logbuf.Buffer
 	stop  func()
 }
 
@@ -46,7 +46,7 @@ func folder(t *testing.T) string {
 // start runs a recorder whose steps are told to hook.
 func start(t *testing.T, s *memstore.Store, d event.Deps, hook step.Hook) *node {
 	t.Helper()
-	n := &node{store: s, dir: d.Dir, log: &bytes.Buffer{}}
+	n := &node{store: s, dir: d.Dir, log: &logbuf.Buffer{}}
 	d.Store, d.Log = s, slog.New(slog.NewTextHandler(n.log, nil))
 	if hook != nil {
 		d.Store = stepped.Store(s, hook)
@@ -317,6 +317,7 @@ func TestWhileTheDiskIsFullEventsStayInTheStore(t *testing.T) {
 		require.Equal(t, commits, n.store.Stats().Commits)
 		set(false)
 		time.Sleep(2 * time.Minute)
+		synctest.Wait()
 		require.Zero(t, rows(t, n.store, "e/"))
 		require.Equal(t, count(1500, 0), messages(t, n.Recorder, web, event.Audit, -1))
 		require.Equal(t, 1, strings.Count(n.log.String(), "moved to their files again"), n.log.String())

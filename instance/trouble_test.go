@@ -37,6 +37,7 @@ func stepsOf(t *testing.T) (names []string) {
 	synctest.Test(t, func(t *testing.T) {
 		w := one(t)
 		w.lan(t)
+		synctest.Wait() // what a node does when it begins is no step of an instance
 		recording := true
 		w.onStep(func(_ context.Context, s step.Step) error {
 			w.mu.Lock() // loops run beside each other

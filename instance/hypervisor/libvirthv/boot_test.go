@@ -51,7 +51,8 @@ func TestAGuestBoots(t *testing.T) {
 	library(t)
 	h := pretendhost.Start(t, pretendhost.Options{Name: "boot", Libvirt: true})
 	d := opened(t, Options{URI: socket(h), Accelerator: QEMU, StorageDir: h.Dir})
-	for bus, device := range map[string]string{"virtio": "vda", "nvme": "nvme0"} {
+	for _, disk := range [][2]string{{"virtio", "vda"}, {"nvme", "nvme0"}} { // the first makes the bridge
+		bus, device := disk[0], disk[1]
 		t.Run(bus, func(t *testing.T) {
 			dom := tiny(t, d, h, bus, device)
 			if err := d.Define(t.Context(), dom); err != nil {

@@ -17,16 +17,11 @@ const perCommit = 40
 // soon, and the content of each when nothing else refers to it. Deleting twice is success. It fails with fault.NotFound.
 func (m *Manager) Delete(ctx context.Context, id string) (Artifact, error) {
 	const op = "artifact.Delete"
-	err := m.View.Retry(ctx, func() error {
+	err := m.View.Batch(ctx, "delete artifact", []string{id}, func(tx *view.Txn, id string) error {
 		if _, ok := m.rows.Get(id); !ok {
 			return errNotFound(op, id)
 		}
-		tx := view.Txn{Name: "delete artifact", Ref: id}
-		if err := m.unwant(ctx, &tx, id); err != nil || len(tx.Ops) == 0 {
-			return err
-		}
-		_, err := m.View.Commit(ctx, tx)
-		return err
+		return m.unwant(ctx, tx, id)
 	})
 	if err != nil {
 		return Artifact{}, fault.Wrap(op, id, err)

@@ -13,16 +13,12 @@ import (
 // deleted. Deleting twice is success.
 func (m *Manager) Delete(ctx context.Context, id string) (Instance, error) {
 	const op = "instance.Delete"
-	err := m.view.Retry(ctx, func() error {
+	err := m.view.Batch(ctx, "delete instance", []string{id}, func(tx *view.Txn, id string) error {
 		if _, ok := m.rows.Get(id); !ok {
 			return errNotFound(op, id)
 		}
-		tx := view.Txn{Name: "delete instance", Ref: id}
-		if m.unwant(ctx, &tx, id); len(tx.Ops) == 0 {
-			return nil
-		}
-		_, err := m.view.Commit(ctx, tx)
-		return err
+		m.unwant(ctx, tx, id)
+		return nil
 	})
 	if err != nil {
 		return Instance{}, fault.Wrap(op, id, err)

@@ -14,16 +14,12 @@ import (
 // gone. Deleting twice is success.
 func (m *Manager) Delete(ctx context.Context, id string) (Network, error) {
 	const op = "network.Delete"
-	err := m.view.Retry(ctx, func() error {
+	err := m.view.Batch(ctx, "delete network", []string{id}, func(tx *view.Txn, id string) error {
 		if _, ok := m.rows.Get(id); !ok {
 			return errNotFound(op, id)
 		}
-		tx := view.Txn{Name: "delete network", Ref: id}
-		if m.unwant(ctx, &tx, id); len(tx.Ops) == 0 {
-			return nil
-		}
-		_, err := m.view.Commit(ctx, tx)
-		return err
+		m.unwant(ctx, tx, id)
+		return nil
 	})
 	if err != nil {
 		return Network{}, fault.Wrap(op, id, err)

@@ -81,3 +81,38 @@ func instanceValue(key, text string) (any, error) {
 	}
 	return json.RawMessage(text), nil
 }
+
+func (a *app) namespaceGetMetadata() *cobra.Command {
+	return a.leaf(leaf{
+		use: "get-metadata NAMESPACE", short: "Show the metadata of a namespace", example: "sf-client namespace get-metadata demo",
+		complete: namespaceNames,
+		run: func(ctx context.Context, c *client.Client, args []string) error {
+			o, err := c.NamespaceMetadata(ctx, args[0])
+			if err != nil {
+				return err
+			}
+			return a.pairs(o)
+		},
+	})
+}
+
+// pairs prints an object, a line for each key.
+func (a *app) pairs(o api.Object) error {
+	if a.format.structured() {
+		return a.data(o)
+	}
+	var fields []field
+	for _, key := range slices.Sorted(maps.Keys(o)) {
+		fields = append(fields, field{harmless(key), plain(o[key])})
+	}
+	switch {
+	case a.format == formatName:
+		for _, f := range fields {
+			a.printf("%s\n", f.label)
+		}
+		return nil
+	case len(fields) == 0:
+		return nil
+	}
+	return a.show(record{value: o, fields: fields})
+}

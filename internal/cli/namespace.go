@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bufio"
 	"context"
 	"strings"
 
@@ -97,20 +98,45 @@ func (a *app) namespaceDelete() *cobra.Command {
 }
 
 func (a *app) namespaceAddKey() *cobra.Command {
+	return a.namespaceSetKey("add-key", "Give a namespace a key to log in with",
+		"KEY is the secret; a - reads it from the first line of stdin, which keeps it from the list of processes and the "+
+			"shell's history. A key of that name that is there already gets the new secret.", (*client.Client).AddKey)
+}
+
+func (a *app) namespaceUpdateKey() *cobra.Command {
+	return a.namespaceSetKey("update-key", "Give a key of a namespace a new secret",
+		"Whoever is logged in with the old one is logged out. KEY is the secret; a - reads it from the first line of stdin. "+
+			"There must be a key of that name; see add-key.", (*client.Client).UpdateKey)
+}
+
+func (a *app) namespaceSetKey(
+	name, short, long string, set func(c *client.Client, ctx context.Context, namespace string, k api.AddKey) error,
+) *cobra.Command {
+	line := "sf-client namespace " + name + " demo deploy "
 	return a.leaf(leaf{
-		use: "add-key NAMESPACE KEYNAME KEY", short: "Give a namespace a key to log in with",
-		long: "KEY is the secret; a - reads it from the first line of stdin, which keeps it from the list of processes and the " +
-			"shell's history. A key of that name that is there already gets the new secret.",
-		example:  "sf-client namespace add-key demo deploy s3cret\nsf-client namespace add-key demo deploy - < secret.txt",
+		use: name + " NAMESPACE KEYNAME KEY", short: short, long: long, example: line + "s3cret\n" + line + "- < secret.txt",
 		complete: namespaceNames, next: keyNames,
 		run: func(ctx context.Context, c *client.Client, args []string) error {
 			key, err := a.secret(args[2])
 			if err != nil {
 				return err
 			}
-			return a.quiet(c.AddKey(ctx, args[0], api.AddKey{KeyName: args[1], Key: key}))
+			return a.quiet(set(c, ctx, args[0], api.AddKey{KeyName: args[1], Key: key}))
 		},
 	})
+}
+
+// secret returns the secret that an argument gives: itself, or if it is -, the first line of stdin.
+func (a *app) secret(arg string) (string, error) {
+	if arg != "-" {
+		return arg, nil
+	}
+	line, err := bufio.NewReader(a.in).ReadString('\n')
+	key := strings.TrimRight(line, "\r\n")
+	if key == "" {
+		return "", failed("There is no key on stdin: %v", err)
+	}
+	return key, nil
 }
 
 func (a *app) namespaceDeleteKey() *cobra.Command {

@@ -95,6 +95,11 @@ const (
 	Raw   Format = "raw"
 	QCOW2 Format = "qcow2"
 	ISO   Format = "iso" // ISO 9660; attached raw and read-only
+
+	// What other hypervisors use: Convert reads them, nothing boots from them.
+	VMDK Format = "vmdk"
+	VDI  Format = "vdi"
+	VHD  Format = "vhd" // QEMU calls it vpc
 )
 
 // Image is an image file of a known format.

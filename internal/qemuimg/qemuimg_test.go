@@ -26,6 +26,12 @@ func folder(t *testing.T) string {
 	return t.TempDir()
 }
 
+// convert copies an image that is whole by itself.
+func convert(t *testing.T, src, format string, size int64, dst string) error {
+	t.Helper()
+	return qemuimg.Copy(t.Context(), qemuimg.Source{Path: src, Format: format}, dst, qemuimg.To{Size: size})
+}
+
 func header(t *testing.T, path string) qcow2.Header {
 	t.Helper()
 	f, err := os.Open(path)
@@ -46,7 +52,7 @@ func TestADiskIsMadeOverItsBase(t *testing.T) {
 	if err := os.WriteFile(raw, make([]byte, 5<<20), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := qemuimg.Convert(t.Context(), raw, "raw", 5<<20, base); err != nil {
+	if err := convert(t, raw, "raw", 5<<20, base); err != nil {
 		t.Fatal(err)
 	}
 	if h := header(t, base); h.Size != 5<<20 || h.ClusterSize != qemuimg.ClusterSize || h.BackingOffset != 0 {
@@ -69,7 +75,7 @@ func TestABrokenImageIsInvalid(t *testing.T) {
 	if err := os.WriteFile(src, qcow2.Blank(1<<30, ""), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := qemuimg.Convert(t.Context(), src, "qcow2", 1<<30, filepath.Join(dir, "dst")); !errors.Is(err, fault.Invalid) {
+	if err := convert(t, src, "qcow2", 1<<30, filepath.Join(dir, "dst")); !errors.Is(err, fault.Invalid) {
 		t.Errorf("error is %v, want invalid", err)
 	}
 }
@@ -93,7 +99,7 @@ func TestAFullDiskIsExhausted(t *testing.T) {
 	if err := os.WriteFile(src, []byte(strings.Repeat("full", 2<<20)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	err := qemuimg.Convert(t.Context(), src, "raw", 8<<20, filepath.Join(small, "dst"))
+	err := convert(t, src, "raw", 8<<20, filepath.Join(small, "dst"))
 	if !errors.Is(err, fault.Exhausted) || !strings.Contains(fault.Text(err), small) {
 		t.Errorf("error is %v, want exhausted, naming %s", err, small)
 	}
@@ -105,7 +111,7 @@ func TestAnImageThatWouldGrowTooLargeIsInvalid(t *testing.T) {
 	if err := os.WriteFile(src, []byte(strings.Repeat("huge", 48<<20)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := qemuimg.Convert(t.Context(), src, "raw", 512, filepath.Join(dir, "dst")); !errors.Is(err, fault.Invalid) {
+	if err := convert(t, src, "raw", 512, filepath.Join(dir, "dst")); !errors.Is(err, fault.Invalid) {
 		t.Errorf("error is %v, want invalid", err)
 	}
 }

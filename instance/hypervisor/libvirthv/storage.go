@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"syscall"
 
 	"github.com/shakenfist/shakenfist/fault"
@@ -40,13 +41,38 @@ func (d *Driver) Convert(ctx context.Context, src hypervisor.Image, dst string) 
 		if src.Format == hypervisor.ISO || asWeMakeThem(info) {
 			err = image.LinkOrCopy(src.Path, partial)
 		} else {
-			err = qemuimg.Convert(ctx, src.Path, string(src.Format), info.Size, partial)
+			err = qemuimg.Copy(ctx, qemuimg.Source{Path: src.Path, Format: qemuName(src.Format)}, partial,
+				qemuimg.To{Size: info.Size, Room: d.room(dst)})
 		}
 		if err != nil {
 			return err
 		}
 		return d.grant(partial, false)
 	})
+}
+
+// qemuName is what QEMU calls a format.
+func qemuName(f hypervisor.Format) string {
+	if f == hypervisor.VHD {
+		return "vpc"
+	}
+	return string(f)
+}
+
+// room returns what says, as a fault.Exhausted, that the file system of path has less free than it shall keep.
+func (d *Driver) room(path string) func() error {
+	dir := filepath.Dir(path)
+	return func() error {
+		var s syscall.Statfs_t
+		if d.o.MinFree <= 0 || syscall.Statfs(dir, &s) != nil {
+			return nil
+		}
+		if free := int64(s.Bavail) * s.Bsize; free < d.o.MinFree { //nolint:gosec // no file system has 2^63 blocks
+			return fault.New("libvirthv.room", fault.Exhausted, path, "the disk of %s has %d MiB free, of which %d MiB are to stay free; "+
+				"make room there or use another node", dir, free>>20, d.o.MinFree>>20)
+		}
+		return nil
+	}
 }
 
 // asWeMakeThem reports whether an image is a QCOW2 that conversion would not make any better.

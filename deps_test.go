@@ -37,7 +37,7 @@ var layers = map[string]string{
 	"scheduler":                          "fault",
 	"configdrive":                        "fault",
 	"internal/qcow2":                     "fault",
-	"internal/qemuimg":                   "fault internal/step",
+	"internal/qemuimg":                   "+internal/qcow2 internal/step",
 	"instance/hypervisor/internal/feed":  "instance/hypervisor",
 	"instance/hypervisor/internal/image": "instance/hypervisor +internal/qcow2",
 	"instance/hypervisor/internal/whole": "fault internal/step",

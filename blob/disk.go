@@ -13,34 +13,46 @@ import (
 func diskError(path string, err error) error {
 	const op = "blob.disk"
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
-		free, _ := freeBytes(path)
+		_, free, _ := diskSpace(path)
 		return fault.Because(op, fault.Exhausted, path, err,
 			"no room for %s: %d MiB free; delete artifacts that are not needed, or give the storage folder a larger disk", path, free>>20)
 	}
 	return fault.Because(op, fault.Internal, path, err, "%s cannot be written; check the disk and the folder's permissions", path)
 }
 
-// room fails with fault.Exhausted if size more bytes don't fit on the disk that path is on. Unknown sizes count as 0.
-func (m *Manager) room(path string, size int64) error {
-	free, err := freeBytes(path)
+// Room fails with fault.Exhausted if size more bytes, at the file path, would take of the disk what Deps.MinFree reserves.
+// Whoever writes large files in the storage folder asks it before, and while it writes. The file need not be there, its
+// folder must. A size that is unknown (less than 0) counts as 0.
+func (m *Manager) Room(path string, size int64) error {
+	total, free, err := diskSpace(path)
 	if err != nil {
 		return diskError(path, err)
 	}
-	if size = max(size, 0); free-size >= m.MinFree {
+	reserved := m.reserved(total)
+	if size = max(size, 0); free-size >= reserved {
 		return nil
 	}
-	return fault.New("blob.room", fault.Exhausted, path,
+	return fault.New("blob.Room", fault.Exhausted, path,
 		"no room for %s: it needs %d MiB of %d MiB free, and %d MiB stay reserved; delete artifacts that are not needed, or give the storage folder a larger disk",
-		path, size>>20, free>>20, m.MinFree>>20)
+		path, size>>20, free>>20, reserved>>20)
 }
 
-// freeBytes returns what unprivileged programs may still write to the disk that path is, or will be, on.
-func freeBytes(path string) (int64, error) {
+// reserved is what stays free of a disk of total bytes. The preset is that of the scheduler, who places guests by it.
+func (m *Manager) reserved(total int64) int64 {
+	if m.MinFree >= 0 {
+		return m.MinFree
+	}
+	return min(20<<30, total/10)
+}
+
+// diskSpace returns the size in bytes of the disk that path is, or will be, on, and what unprivileged programs may still
+// write to it.
+func diskSpace(path string) (total, free int64, err error) {
 	var s syscall.Statfs_t
 	if err := syscall.Statfs(filepath.Dir(path), &s); err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	return int64(s.Bavail) * s.Bsize, nil //nolint:gosec // no disk has 2^63 bytes
+	return int64(s.Blocks) * s.Bsize, int64(s.Bavail) * s.Bsize, nil //nolint:gosec // no disk has 2^63 bytes
 }
 
 // syncDir sees the names in a folder safe on disk.
@@ -53,28 +65,4 @@ func syncDir(dir string) error {
 		return diskError(dir, err)
 	}
 	return nil
-}
-
-// roomEvery is how much is written between two looks at the free space.
-const roomEvery = 64 << 20
-
-// diskWriter writes to a file, says what to do when the disk is full, and stops before it takes what is reserved.
-type diskWriter struct {
-	file    *os.File
-	room    func() error
-	written int64 // since the last look
-}
-
-func (w *diskWriter) Write(b []byte) (int, error) {
-	if w.written += int64(len(b)); w.written >= roomEvery {
-		w.written = 0
-		if err := w.room(); err != nil {
-			return 0, err
-		}
-	}
-	n, err := w.file.Write(b)
-	if err != nil {
-		err = diskError(w.file.Name(), err)
-	}
-	return n, err
 }

@@ -19,6 +19,7 @@ const MaxVirtualBytes = qcow2.MaxSize
 // Limits say what an image may claim of itself.
 type Limits struct {
 	VirtualBytes int64 // largest virtual size; 0 means MaxVirtualBytes
+	Bytes        int64 // largest content, unpacked if it comes packed; 0 means MaxBytes
 }
 
 // Facts are what the header of an image says. Only Format decides anything later on.

@@ -2,17 +2,12 @@ package blob
 
 import (
 	"context"
-	"crypto/sha512"
-	"encoding/hex"
 	"errors"
 	"io"
 	"io/fs"
-	"log/slog"
+	"net/http"
 	"os"
 	"path/filepath"
-	"time"
-
-	"github.com/google/uuid"
 
 	"github.com/shakenfist/shakenfist/fault"
 	"github.com/shakenfist/shakenfist/internal/step"
@@ -21,95 +16,49 @@ import (
 // partial ends the name of content that is not whole yet.
 const partial = ".partial"
 
-// Content is what Ingest stores.
-type Content struct {
-	Reader   io.Reader
-	Size     int64     // bytes there must be; -1 if nobody knows
-	Modified time.Time // when the source says it was changed; zero if it doesn't
-}
-
-// Stored is content that lies whole and checked on this node's disk. No blob is known to be there yet: Record does that.
-type Stored struct {
-	ID        string
-	Size      int64 // bytes
-	Modified  time.Time
-	FetchedAt time.Time
-	SHA512    string // lower-case hex
-	Facts     Facts
-	manager   *Manager
-}
-
-// Done ends the protection of the file: it stays if a commit made it a blob, and is removed otherwise. Whoever ingests
-// calls it, also when the commit failed. Calling it twice is success.
-func (s *Stored) Done() { s.manager.release(s.ID) }
-
-// Ingest stores content as a file of this node. It fails with fault.Invalid if the header guard refuses it, with
-// fault.Exhausted if the disk has no room, with fault.Unavailable if it is not of the size it should have, and with the
-// reader's own error; then it leaves nothing behind.
+// Ingest stores content as a file of this node. Images that are packed by gzip, xz or zstd are unpacked. It fails as Begin,
+// Write and Finish of a Writer do, and with the reader's own error; then it leaves nothing behind.
 func (m *Manager) Ingest(ctx context.Context, c Content) (*Stored, error) {
-	s := &Stored{ID: uuid.NewString(), FetchedAt: time.Now(), Modified: c.Modified, manager: m}
-	if s.Modified.IsZero() {
-		s.Modified = s.FetchedAt
-	}
-	m.hold(s.ID)
-	if err := m.ingest(ctx, c, s); err != nil {
-		if left := m.discard(ctx, m.Path(s.ID)+partial); left != nil {
-			m.Log.WarnContext(ctx, "a cut-off download stays until the next sweep", slog.String("blob", s.ID), slog.Any("error", left))
-		}
-		m.release(s.ID)
+	w, err := m.Begin(ctx, c)
+	if err != nil {
 		return nil, err
 	}
-	return s, nil
+	defer w.Abort(ctx)
+	// Without WriterTo and ReaderFrom, by which a file would bypass the Writer.
+	_, err = io.CopyBuffer(struct{ io.Writer }{w}, ctxReader{ctx, c.Reader}, make([]byte, copyBytes))
+	if err != nil {
+		return nil, err
+	}
+	return w.Finish(ctx)
 }
 
-func (m *Manager) ingest(ctx context.Context, c Content, s *Stored) error {
-	path := m.Path(s.ID)
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { //nolint:gosec // the hypervisor's user passes through
-		return diskError(path, err)
+const copyBytes = 64 << 10
+
+// facts judges content of size bytes.
+func (m *Manager) facts(r io.ReaderAt, size int64, c Content) (Facts, error) {
+	switch {
+	case c.Kind == Other:
+		head, err := readAt(r, 0, min(size, sectorBytes))
+		if err != nil {
+			return Facts{}, err
+		}
+		return Facts{MIMEType: http.DetectContentType(head)}, nil
+	case c.Base != "":
+		return inspectOver(r, size, m.Limits, c.Base+".qcow2")
 	}
-	if err := m.room(path, c.Size); err != nil {
-		return err
-	}
-	f, err := os.OpenFile(path+partial, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o640) //nolint:gosec // see above
-	if err != nil {
-		return diskError(path, err)
-	}
-	err = m.fill(ctx, f, c, s)
-	if closed := f.Close(); err == nil && closed != nil {
-		err = diskError(path, closed)
-	}
-	if err != nil {
-		return err
-	}
-	return step.Do(ctx, "rename blob", s.ID, func() error { return publish(path) })
+	return Inspect(r, size, m.Limits)
 }
 
-// fill writes the content into f, checks it and sees it safe on disk.
-func (m *Manager) fill(ctx context.Context, f *os.File, c Content, s *Stored) error {
-	hash := sha512.New()
-	disk := &diskWriter{file: f, room: func() error { return m.room(f.Name(), 0) }}
-	n, err := io.Copy(io.MultiWriter(disk, hash), ctxReader{ctx, c.Reader})
-	if err != nil {
-		return err
-	}
-	if c.Size >= 0 && n != c.Size {
-		return fault.New("blob.Ingest", fault.Unavailable, s.ID, "got %d bytes of %d", n, c.Size)
-	}
-	s.Size, s.SHA512 = n, hex.EncodeToString(hash.Sum(nil))
-	if s.Facts, err = Inspect(f, n, m.Limits); err != nil {
-		return err
-	}
-	if err := f.Sync(); err != nil {
-		return diskError(f.Name(), err)
-	}
-	return nil
-}
-
-// publish gives whole content its name, and sees the name safe on disk. The folder may be new too.
+// publish gives whole content its name, and sees the name safe on disk.
 func publish(path string) error {
 	if err := os.Rename(path+partial, path); err != nil {
 		return diskError(path, err)
 	}
+	return syncName(path)
+}
+
+// syncName sees the name of content safe on disk. Its folder may be new too.
+func syncName(path string) error {
 	shard := filepath.Dir(path)
 	if err := syncDir(shard); err != nil {
 		return err

@@ -1,0 +1,103 @@
+package blob
+
+import (
+	"bytes"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	holeBytes   = 64 << 10 // zeroes are left out in blocks of this size
+	roomEvery   = 64 << 20 // bytes written between two looks at the free space
+	behindBytes = 8 << 20  // as much is sent to the disk at a time
+	cachedBytes = 1 << 30  // as much of a file may stay in memory: it is read again soon
+)
+
+// sparseFile writes content to an empty file from its beginning to its end. Blocks of zeroes become holes, so that a disk
+// that is mostly empty takes no room. What is written is sent to the disk all along, so that the sync at the end is short
+// and the host's memory does not fill with what nobody reads. It says what to do when the disk is full, and stops before
+// it takes what is reserved.
+type sparseFile struct {
+	file *os.File
+	room func() error // looks whether the disk may take more
+
+	size    int64 // bytes so far, holes included
+	written int64 // bytes since the last look
+	started int64 // up to here the disk was told to write
+	waited  int64 // and up to here it has
+}
+
+// Write appends b.
+func (s *sparseFile) Write(b []byte) (int, error) {
+	done := 0
+	for done < len(b) {
+		n, zero := run(b[done:])
+		if !zero {
+			if err := s.put(b[done : done+n]); err != nil {
+				return done, err
+			}
+		}
+		s.size += int64(n)
+		done += n
+	}
+	s.writeBehind()
+	return done, nil
+}
+
+// run returns how many bytes b begins with that are, in whole blocks, all zero or all not.
+func run(b []byte) (n int, zero bool) {
+	for n < len(b) {
+		block := b[n:min(n+holeBytes, len(b))]
+		if z := isZero(block); n == 0 {
+			zero = z
+		} else if z != zero {
+			break
+		}
+		n += len(block)
+	}
+	return n, zero
+}
+
+// isZero compares a block with itself, shifted by one: nothing compares memory faster.
+func isZero(b []byte) bool { return b[0] == 0 && bytes.Equal(b[1:], b[:len(b)-1]) }
+
+func (s *sparseFile) put(b []byte) error {
+	if s.written += int64(len(b)); s.written >= roomEvery {
+		s.written = 0
+		if err := s.room(); err != nil {
+			return err
+		}
+	}
+	if _, err := s.file.WriteAt(b, s.size); err != nil {
+		return diskError(s.file.Name(), err)
+	}
+	return nil
+}
+
+// writeBehind has the disk begin with what was written, and waits for what it began with a while ago. It only makes the
+// sync at the end shorter: what fails here fails there.
+func (s *sparseFile) writeBehind() {
+	if s.size-s.started < behindBytes {
+		return
+	}
+	fd := int(s.file.Fd()) //nolint:gosec // a small number
+	_ = unix.SyncFileRange(fd, s.started, s.size-s.started, unix.SYNC_FILE_RANGE_WRITE)
+	s.started = s.size
+	if from, n := s.waited, s.started-4*behindBytes-s.waited; n > 0 {
+		const wait = unix.SYNC_FILE_RANGE_WAIT_BEFORE | unix.SYNC_FILE_RANGE_WRITE | unix.SYNC_FILE_RANGE_WAIT_AFTER
+		_ = unix.SyncFileRange(fd, from, n, wait)
+		if from >= cachedBytes {
+			_ = unix.Fadvise(fd, from, n, unix.FADV_DONTNEED)
+		}
+		s.waited += n
+	}
+}
+
+// whole gives the file its size, which a hole at the end has not.
+func (s *sparseFile) whole() error {
+	if err := s.file.Truncate(s.size); err != nil {
+		return diskError(s.file.Name(), err)
+	}
+	return nil
+}

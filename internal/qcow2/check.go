@@ -30,12 +30,19 @@ func (h Header) checkVersion() error {
 	return nil
 }
 
-// checkAlone refuses what needs another file, a key, or a reader that knows more.
-func (h Header) checkAlone() error {
-	const flatten = "flatten it with qemu-img convert -f qcow2 -O qcow2 where that file is"
-	switch unknown := h.Incompatible &^ known; {
-	case h.BackingOffset != 0 || h.BackingBytes != 0:
+const flatten = "flatten it with qemu-img convert -f qcow2 -O qcow2 where that file is"
+
+// checkWhole refuses what lies over another image.
+func (h Header) checkWhole() error {
+	if h.BackingOffset != 0 || h.BackingBytes != 0 {
 		return refused("needs a backing file (its name is %d bytes at %d): %s", h.BackingBytes, h.BackingOffset, flatten)
+	}
+	return nil
+}
+
+// checkFeatures refuses what needs another file than a backing file, a key, or a reader that knows more.
+func (h Header) checkFeatures() error {
+	switch unknown := h.Incompatible &^ known; {
 	case h.Incompatible&dataFile != 0:
 		return refused("keeps its data in an external file (incompatible feature bit 2): %s", flatten)
 	case h.Encryption != 0:

@@ -1,70 +1,60 @@
 package qcow2
 
-import (
-	"encoding/binary"
-	"io"
-)
+import "io"
 
-// Over reads the header of an image of size bytes that this cloud has made, and that lies over another QCOW2 image which
-// it must name by exactly name. It fails as Whole does, that name aside.
+// Over reads the header of a copy of size bytes that this cloud made of what one disk wrote. It fails as Whole does, except
+// that the image must lie over a QCOW2 image that it calls exactly name.
 func Over(r io.ReaderAt, size, limit int64, name string) (Header, error) {
-	h, err := over(r, size, limit, name)
+	h, err := thin(r, limit, name)
+	if err == nil {
+		err = h.checkTables(r, uint64(size)) //nolint:gosec // not negative
+	}
 	if err != nil {
 		return Header{}, err
 	}
 	return h, nil
 }
 
-func over(r io.ReaderAt, size, limit int64, name string) (Header, error) {
+// Thin reads the header of such a copy before it is used again. It fails as Alone does, with the same exception.
+func Thin(r io.ReaderAt, name string) (Header, error) { return thin(r, MaxSize, name) }
+
+func thin(r io.ReaderAt, limit int64, name string) (Header, error) {
 	h, err := read(r, limit)
+	if err == nil {
+		err = h.checkFeatures()
+	}
+	format := ""
+	if err == nil {
+		format, err = h.checkExtensions(r)
+	}
+	if err == nil {
+		err = h.checkBacking(r, name, format)
+	}
 	if err != nil {
-		return h, err
+		return Header{}, err
 	}
-	// Compared with the length first: what the header claims decides how much is read.
-	if h.BackingOffset == 0 || int64(h.BackingBytes) != int64(len(name)) || h.BackingOffset+uint64(len(name)) > uint64(h.ClusterSize) {
-		return h, refused("does not lie over the image %s", name)
-	}
-	named, err := readAt(r, int64(h.BackingOffset), len(name)) //nolint:gosec // within the first cluster
-	if err != nil {
-		return h, err
-	}
-	if string(named) != name {
-		return h, refused("lies over another image than %s", name)
-	}
-	alone := h
-	alone.BackingOffset, alone.BackingBytes = 0, 0
-	if err := alone.checkAlone(); err != nil {
-		return h, err
-	}
-	if err := alone.checkExtensions(r); err != nil {
-		return h, err
-	}
-	if err := alone.checkBackingFormat(r); err != nil {
-		return h, err
-	}
-	return h, alone.checkTables(uint64(size)) //nolint:gosec // not negative
+	return h, nil
 }
 
-// checkBackingFormat walks the header extensions, which checkExtensions took, and refuses any format of the image beneath
-// but QCOW2.
-func (h Header) checkBackingFormat(r io.ReaderAt) error {
-	at := int64(h.length)
-	for range extensions {
-		b, err := readAt(r, at, 16)
-		if err != nil {
-			return err
-		}
-		if at+8 > h.ClusterSize || len(b) < 8 || binary.BigEndian.Uint32(b) == 0 {
-			break
-		}
-		length := binary.BigEndian.Uint32(b[4:])
-		if binary.BigEndian.Uint32(b) == extBackingFormat {
-			if len(b) < 13 || length != 5 || string(b[8:13]) != "qcow2" {
-				return refused("lies over an image whose format is not called qcow2")
-			}
-			return nil
-		}
-		at += 8 + (int64(length)+7)/8*8
+// checkBacking refuses what does not lie over the QCOW2 image of that name. The format is what the extensions say of it.
+func (h Header) checkBacking(r io.ReaderAt, name, format string) error {
+	at, length := h.BackingOffset, uint64(h.BackingBytes)
+	switch {
+	case at == 0 || length == 0 || name == "":
+		return refused("lies over no other, but should lie over %q", name)
+	case at < uint64(h.length) || at > uint64(h.ClusterSize) || length > uint64(h.ClusterSize)-at: //nolint:gosec // positive
+		return refused("has the name of its backing file at %d, which is not within its first cluster: it is damaged", at)
+	case length != uint64(len(name)):
+		return refused("names a backing file by %d bytes, want %q", length, name)
+	case format != "qcow2":
+		return refused("says of its backing file that its format is %q, want \"qcow2\"", format)
 	}
-	return refused("does not say of which format the image is that it lies over")
+	b, err := readAt(r, int64(at), len(name)) //nolint:gosec // within the first cluster
+	if err != nil {
+		return err
+	}
+	if string(b) != name {
+		return refused("names another backing file than %q", name)
+	}
+	return nil
 }

@@ -57,7 +57,7 @@ func Alone(r io.ReaderAt) (Header, error) { return alone(r, MaxSize) }
 func Whole(r io.ReaderAt, size, limit int64) (Header, error) {
 	h, err := alone(r, limit)
 	if err == nil {
-		err = h.checkTables(uint64(size)) //nolint:gosec // not negative
+		err = h.checkTables(r, uint64(size)) //nolint:gosec // not negative
 	}
 	if err != nil {
 		return Header{}, err
@@ -68,10 +68,13 @@ func Whole(r io.ReaderAt, size, limit int64) (Header, error) {
 func alone(r io.ReaderAt, limit int64) (Header, error) {
 	h, err := read(r, limit)
 	if err == nil {
-		err = h.checkAlone()
+		err = h.checkWhole()
 	}
 	if err == nil {
-		err = h.checkExtensions(r)
+		err = h.checkFeatures()
+	}
+	if err == nil {
+		_, err = h.checkExtensions(r)
 	}
 	if err != nil {
 		return Header{}, err

@@ -40,7 +40,7 @@ func (c *Cloud) assemble(f Config) {
 	})
 	c.Blobs = blob.New(blob.Deps{
 		View: c.view, Events: c.Events, Driver: f.Hypervisor, Dir: f.Dir, Node: f.Node, Fence: c.Nodes.Fence,
-		Linger: f.Linger, Resync: f.Resync, Log: f.Logger,
+		Limits: f.ImageLimits, MinFree: minFree(f), Linger: f.Linger, Resync: f.Resync, Log: f.Logger,
 	})
 	c.Artifacts = artifact.New(artifact.Deps{
 		View: c.view, Events: c.Events, Blobs: c.Blobs, Namespaces: c.Namespaces, Metadata: c.Metadata, Node: f.Node, Fence: c.Nodes.Fence,
@@ -75,6 +75,15 @@ func (c *Cloud) guardMetadata() {
 	c.Metadata.Guard(metadata.Namespace, c.Namespaces.Guard)
 	c.Metadata.Guard(metadata.Network, c.Networks.Guard)
 	c.Metadata.Guard(metadata.Node, c.Nodes.Guard)
+}
+
+// minFree is what content leaves free of this node's disk, as blob.Deps says. What a simulated machine reserves of its own
+// disk is none of the real one's business.
+func minFree(f Config) int64 {
+	if f.HostRoot == "" {
+		return 0
+	}
+	return f.Limits.MinimumFreeDiskBytes
 }
 
 // inventory is what this node says of itself.

@@ -66,13 +66,14 @@ type Config struct {
 	// simulated machine, which is as busy as it has promised to be.
 	HostRoot string
 
-	Secret     []byte           // signs tokens, the same on every node; nil keeps a generated one in the store
-	DNSServers []netip.Addr     // offered to guests; nil offers none
-	DefaultBus string           // of disks that name none; "" means "virtio"
-	Limits     scheduler.Limits // how full nodes may get; the zero value means scheduler.DefaultLimits
-	HashCost   int              // bcrypt cost of keys; 0 means 10
-	ImageURL   string           // base of image shorthands such as debian:12; "" means artifact.DefaultImageURL
-	HTTPClient *http.Client     // downloads images; nil means one with sensible time limits
+	Secret      []byte           // signs tokens, the same on every node; nil keeps a generated one in the store
+	DNSServers  []netip.Addr     // offered to guests; nil offers none
+	DefaultBus  string           // of disks that name none; "" means "virtio"
+	Limits      scheduler.Limits // how full nodes may get; the zero value means scheduler.DefaultLimits
+	HashCost    int              // bcrypt cost of keys; 0 means 10
+	ImageLimits blob.Limits      // how large images may be; zero values as blob.Limits says
+	ImageURL    string           // base of image shorthands such as debian:12; "" means artifact.DefaultImageURL
+	HTTPClient  *http.Client     // downloads images; nil means one with sensible time limits
 
 	Logger   *slog.Logger  // nil discards
 	Resync   time.Duration // how often everything is looked at again; 0 means 30 s

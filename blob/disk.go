@@ -28,7 +28,7 @@ func (m *Manager) Room(path string, size int64) error {
 	if err != nil {
 		return diskError(path, err)
 	}
-	reserved := m.reserved(total)
+	reserved := m.floor(total)
 	if size = max(size, 0); free-size >= reserved {
 		return nil
 	}
@@ -37,8 +37,8 @@ func (m *Manager) Room(path string, size int64) error {
 		path, size>>20, free>>20, reserved>>20)
 }
 
-// reserved is what stays free of a disk of total bytes. The preset is that of the scheduler, who places guests by it.
-func (m *Manager) reserved(total int64) int64 {
+// floor is what stays free of a disk of total bytes. The preset is that of the scheduler, who places guests by it.
+func (m *Manager) floor(total int64) int64 {
 	if m.MinFree >= 0 {
 		return m.MinFree
 	}

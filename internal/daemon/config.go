@@ -63,6 +63,8 @@ type config struct {
 	HistoricAge    int     `env:"MAX_HISTORIC_EVENT_AGE" envDefault:"7776000"`                   // the same for historic
 	EventBudget    int     `env:"EVENT_DISK_BUDGET" envDefault:"1073741824"`                     // bytes of disk that events may take; what is least worth keeping goes first
 	MaxTransfer    int     `env:"MAX_IMAGE_TRANSFER_SECONDS" envDefault:"1800"`                  // seconds that fetching an image may take in all
+	MaxImage       float64 `env:"IMAGE_MAX_SIZE" envDefault:"256"`                               // GiB of the largest image that is fetched or uploaded, unpacked if it comes packed
+	MaxVirtual     float64 `env:"IMAGE_MAX_VIRTUAL_SIZE" envDefault:"16384"`                     // GiB that a guest may see of an image
 	ImageURL       string  `env:"IMAGE_DOWNLOAD_URL" envDefault:"https://images.shakenfist.com"` // where debian:12 and its like are
 }
 
@@ -172,6 +174,8 @@ func (c *config) checkNumbers() []problem {
 		{"DISK_OVERCOMMIT_RATIO", c.DiskOvercommit, 0.001, 1e6},
 		{"RAM_SYSTEM_RESERVATION", c.RAMReserve, 0, 1 << 20},
 		{"MINIMUM_FREE_DISK", c.MinFreeDisk, -1 << 20, 1 << 20},
+		{"IMAGE_MAX_SIZE", c.MaxImage, 0.001, 1 << 20},
+		{"IMAGE_MAX_VIRTUAL_SIZE", c.MaxVirtual, 0.001, 16 << 10},
 	} {
 		if !(n.value >= n.least && n.value <= n.most) { // what is not a number is neither
 			wrong = append(wrong, problem{n.name, fmt.Sprintf("%v is out of range; use %v to %v", n.value, n.least, n.most)})

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/crypto/bcrypt"
 
 	"github.com/shakenfist/shakenfist"
+	"github.com/shakenfist/shakenfist/blob"
 	"github.com/shakenfist/shakenfist/fault"
 	"github.com/shakenfist/shakenfist/instance/hypervisor/libvirthv"
 	"github.com/shakenfist/shakenfist/instance/hypervisor/simhv"
@@ -144,7 +145,8 @@ func (p *parts) config(log *slog.Logger, c config, dir string, hook step.Hook) (
 		State: p.state, Hypervisor: p.hypervisor, Network: p.network,
 		Node: c.NodeName, Dir: dir, Zone: c.Zone, NotHypervisor: !c.IsHypervisor, NotGateway: !c.IsNetworkNode, HostRoot: "/",
 		Secret: []byte(c.Secret), DNSServers: dns, DefaultBus: c.DiskBus, Limits: c.limits(), ImageURL: c.ImageURL,
-		EventAges: c.eventAges(), EventBudget: int64(c.EventBudget),
+		ImageLimits: blob.Limits{Bytes: gibibytes(c.MaxImage), VirtualBytes: gibibytes(c.MaxVirtual)},
+		EventAges:   c.eventAges(), EventBudget: int64(c.EventBudget),
 		Logger: log, Transfer: seconds(c.MaxTransfer), Halo: seconds(c.Halo), Linger: seconds(c.Linger), Steps: hook,
 	}
 	if p.simulated {
@@ -161,6 +163,9 @@ func (p *parts) config(log *slog.Logger, c config, dir string, hook step.Hook) (
 	return cloud, nil
 }
 
+// gibibytes are n GiB, in bytes.
+func gibibytes(n float64) int64 { return int64(n * (1 << 30)) }
+
 func seconds(n int) time.Duration { return time.Duration(n) * time.Second }
 
 // limits says how full nodes may get.
@@ -170,7 +175,7 @@ func (c *config) limits() scheduler.Limits {
 		DiskRatio: c.DiskOvercommit, MinimumFreeDiskBytes: -1,
 	}
 	if c.MinFreeDisk >= 0 {
-		l.MinimumFreeDiskBytes = int64(c.MinFreeDisk * (1 << 30))
+		l.MinimumFreeDiskBytes = gibibytes(c.MinFreeDisk)
 	}
 	return l
 }

@@ -35,7 +35,8 @@ type Driver interface {
 	// open them (owner and mode), so one that is replaced later is followed by another Define.
 	Define(ctx context.Context, d Domain) error
 
-	// Start powers a defined domain on. It fails with fault.NotFound if it is not defined.
+	// Start powers a defined domain on. It fails with fault.NotFound if it is not defined, and with fault.Conflict while
+	// one of its disks is held: what the guest wrote last is in a held file then, and Release has to merge it first.
 	Start(ctx context.Context, id string) error
 
 	// Stop powers a domain off at once, as if the plug were pulled. It fails with fault.NotFound if it is not defined.
@@ -43,6 +44,8 @@ type Driver interface {
 
 	// Remove stops a domain and forgets it. Removing one that is not there is success. The files of its disks stay.
 	Remove(ctx context.Context, id string) error
+
+	Snapshotter
 
 	// List returns every domain of ours, running or not, with its real power state, ascending by ID.
 	List(ctx context.Context) ([]Status, error)
@@ -106,6 +109,9 @@ const (
 type Image struct {
 	Path   string // absolute
 	Format Format
+	// Base is the absolute path of the image, made by Convert, that lies beneath a QCOW2 which is not whole by itself, such
+	// as a thin snapshot; "" if it is whole. The header names it by its file name alone; nothing else is accepted.
+	Base string
 }
 
 // Disk describes a disk file to be made: always a QCOW2, either blank or an overlay.

@@ -26,7 +26,8 @@ func do(ctx context.Context, who, method, ref string, f func(context.Context) er
 	return err
 }
 
-// Hypervisor bounds the calls of d, but for Watch, which lasts, and Convert, which takes what the image's size demands.
+// Hypervisor bounds the calls of d, but for Watch, which lasts, and for Convert, CopyDisk and Release, which take what the
+// sizes of images and disks demand.
 func Hypervisor(d hypervisor.Driver) hypervisor.Driver { return boundedHypervisor{d} }
 
 type boundedHypervisor struct{ hypervisor.Driver }
@@ -63,6 +64,11 @@ func (d boundedHypervisor) Stop(ctx context.Context, id string) error {
 
 func (d boundedHypervisor) Remove(ctx context.Context, id string) error {
 	return d.do(ctx, "Remove", id, func(ctx context.Context) error { return d.Driver.Remove(ctx, id) })
+}
+
+func (d boundedHypervisor) Hold(ctx context.Context, id string, disks []hypervisor.DomainDisk) (frozenBy string, err error) {
+	err = d.do(ctx, "Hold", id, func(ctx context.Context) (err error) { frozenBy, err = d.Driver.Hold(ctx, id, disks); return err })
+	return frozenBy, err
 }
 
 // Network bounds the calls of d.

@@ -30,6 +30,9 @@ func (hung) Define(ctx context.Context, _ hypervisor.Domain) error { return hang
 func (hung) Start(ctx context.Context, _ string) error             { return hang(ctx) }
 func (hung) Stop(ctx context.Context, _ string) error              { return hang(ctx) }
 func (hung) Remove(ctx context.Context, _ string) error            { return hang(ctx) }
+func (hung) Hold(ctx context.Context, _ string, _ []hypervisor.DomainDisk) (string, error) {
+	return "", hang(ctx)
+}
 
 type hungNetwork struct{}
 
@@ -51,6 +54,7 @@ func TestACallThatHangsEnds(t *testing.T) {
 		"Start":    func(ctx context.Context) error { return hv.Start(ctx, "i") },
 		"Stop":     func(ctx context.Context) error { return hv.Stop(ctx, "i") },
 		"Remove":   func(ctx context.Context) error { return hv.Remove(ctx, "i") },
+		"Hold":     func(ctx context.Context) error { _, err := hv.Hold(ctx, "i", nil); return err },
 		"Info":     func(ctx context.Context) error { _, err := net.Info(ctx); return err },
 		"Networks": func(ctx context.Context) error { _, err := net.List(ctx); return err },
 		"Ensure":   func(ctx context.Context) error { return net.Ensure(ctx, netdriver.Network{}) },

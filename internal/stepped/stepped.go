@@ -76,6 +76,22 @@ func (d *stepHypervisor) Remove(ctx context.Context, id string) error {
 	return do(ctx, d.hook, "hypervisor.Remove", id, func(ctx context.Context) error { return d.inner.Remove(ctx, id) })
 }
 
+func (d *stepHypervisor) Hold(ctx context.Context, id string, disks []hypervisor.DomainDisk) (frozenBy string, err error) {
+	err = do(ctx, d.hook, "hypervisor.Hold", id, func(ctx context.Context) error {
+		frozenBy, err = d.inner.Hold(ctx, id, disks)
+		return err
+	})
+	return frozenBy, err
+}
+
+func (d *stepHypervisor) Release(ctx context.Context, id string, disks []hypervisor.DomainDisk) error {
+	return do(ctx, d.hook, "hypervisor.Release", id, func(ctx context.Context) error { return d.inner.Release(ctx, id, disks) })
+}
+
+func (d *stepHypervisor) CopyDisk(ctx context.Context, c hypervisor.DiskCopy) error {
+	return do(ctx, d.hook, "hypervisor.CopyDisk", c.Dst, func(ctx context.Context) error { return d.inner.CopyDisk(ctx, c) })
+}
+
 // Network announces the calls of d that change something.
 func Network(d netdriver.Driver, h step.Hook) netdriver.Driver { return &stepNetwork{d, h} }
 

@@ -79,6 +79,14 @@ func TestEveryChangeThroughASeamIsAStep(t *testing.T) {
 		{"hypervisor.Start", "u1", func(ctx context.Context, s seams) error { return s.hv.Start(ctx, "u1") }},
 		{"hypervisor.Stop", "u1", func(ctx context.Context, s seams) error { return s.hv.Stop(ctx, "u1") }},
 		{"hypervisor.Remove", "u1", func(ctx context.Context, s seams) error { return s.hv.Remove(ctx, "u1") }},
+		{"hypervisor.Hold", "u1", func(ctx context.Context, s seams) error {
+			_, err := s.hv.Hold(ctx, "u1", nil)
+			return err
+		}},
+		{"hypervisor.Release", "u1", func(ctx context.Context, s seams) error { return s.hv.Release(ctx, "u1", nil) }},
+		{"hypervisor.CopyDisk", disk.Path + "3", func(ctx context.Context, s seams) error {
+			return s.hv.CopyDisk(ctx, hypervisor.DiskCopy{Src: disk.Path, Dst: disk.Path + "3"})
+		}},
 		{"network.Ensure", id.UUID, func(ctx context.Context, s seams) error {
 			return s.net.Ensure(ctx, netdriver.Network{ID: id, MTU: 1400})
 		}},

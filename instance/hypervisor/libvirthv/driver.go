@@ -32,6 +32,9 @@ type Driver struct {
 	events   *events
 	feed     feed.Feed
 	files    whole.Maker
+	holding  locks                    // by domain: one Hold or Release at a time
+	jobs     jobs                     // merges under way
+	pauses   pauses                   // guests that stand still for a moment
 	maxVCPUs atomic.Int64             // of one guest; 0 until Host has learned it
 	user     atomic.Pointer[qemuUser] // once found
 	close    context.CancelFunc
@@ -110,6 +113,12 @@ func (d *Driver) Define(ctx context.Context, dom hypervisor.Domain) error {
 // Start implements hypervisor.Driver.
 func (d *Driver) Start(ctx context.Context, id string) error {
 	return d.domain(ctx, "libvirthv.Start", id, func(ld *libvirt.Domain) error {
+		if isActive(ld, true) {
+			return nil
+		}
+		if err := checkNotHeld(ld, id); err != nil {
+			return err
+		}
 		err := ld.Create()
 		if err == nil || isActive(ld, true) {
 			return nil

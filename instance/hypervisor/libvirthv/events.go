@@ -4,6 +4,7 @@ package libvirthv
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"strings"
 	"sync/atomic"
@@ -60,11 +61,20 @@ func (e *events) register(c *libvirt.Connect) (undo func() error, err error) {
 			e.lost.Store(true)
 		}
 	})
-	return func() error { return c.DomainEventDeregister(id) }, err
+	if err != nil {
+		return nil, err
+	}
+	undoJobs, err := e.d.jobs.register(c)
+	if err != nil {
+		return nil, errors.Join(err, c.DomainEventDeregister(id))
+	}
+	return func() error { return errors.Join(c.DomainEventDeregister(id), undoJobs()) }, nil
 }
 
 // regained tells the watchers that they may have missed something: now, and once more when libvirtd has settled.
 func (e *events) regained() {
+	e.d.pauses.forget()
+	e.d.jobs.tellAll()
 	e.d.feed.Send(hypervisor.Event{})
 	time.AfterFunc(settling, func() { e.d.feed.Send(hypervisor.Event{}) })
 }
@@ -88,7 +98,7 @@ func (e *events) run(ctx context.Context) {
 // pass tells the watchers of h, if its domain is ours and its power changed.
 func (e *events) pass(ctx context.Context, h happening) {
 	p, changed := powerAfter(h)
-	if !changed {
+	if !changed || p == hypervisor.PowerPaused && e.d.pauses.silences(h.id) {
 		return
 	}
 	is, known := e.d.own.recall(h.id)

@@ -49,7 +49,7 @@ func (d *Driver) list(c *libvirt.Connect) ([]hypervisor.Status, error) {
 			if err != nil {
 				return err
 			}
-			p = powerOf(state, reason)
+			p = d.pauses.seen(id, powerOf(state, reason))
 		}
 		all = append(all, hypervisor.Status{ID: id, Power: p})
 		return nil

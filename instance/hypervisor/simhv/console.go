@@ -11,7 +11,8 @@ import (
 	"github.com/shakenfist/shakenfist/instance/hypervisor"
 )
 
-// checkFiles reports, as a fault.NotFound, the first file that dom cannot start without.
+// checkFiles reports, as a fault.NotFound, the first file that dom cannot start without, and, as a fault.Conflict, that a
+// disk is held.
 func checkFiles(dom hypervisor.Domain) error {
 	const op = "simhv.Start"
 	for _, disk := range dom.Disks {
@@ -21,6 +22,9 @@ func checkFiles(dom hypervisor.Domain) error {
 			} else if err != nil {
 				return fault.Because(op, fault.Internal, dom.ID, err, "disk %s cannot be attached", disk.Device)
 			}
+		}
+		if _, err := os.Stat(disk.Path + hypervisor.HeldSuffix); err == nil && !disk.ReadOnly && !disk.CDROM {
+			return fault.New(op, fault.Conflict, dom.ID, "disk %s is held: what the guest wrote last must be merged first", disk.Device)
 		}
 	}
 	return nil

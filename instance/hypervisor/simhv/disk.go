@@ -28,7 +28,8 @@ func (d *Driver) MakeDisk(ctx context.Context, disk hypervisor.Disk) error {
 	})
 }
 
-// Convert implements hypervisor.Driver. Of src only the size is kept, but for ISO images, which are kept whole.
+// Convert implements hypervisor.Driver. Of src only the size and what simulated guests
+// wrote are kept, but for ISO images, which are kept whole.
 func (d *Driver) Convert(ctx context.Context, src hypervisor.Image, dst string) error {
 	if err := d.ready(ctx, "Convert", dst); err != nil {
 		return err
@@ -41,7 +42,11 @@ func (d *Driver) Convert(ctx context.Context, src hypervisor.Image, dst string) 
 		if src.Format == hypervisor.ISO {
 			return image.LinkOrCopy(src.Path, partial)
 		}
-		return write(partial, qcow2.Blank(info.Size, ""))
+		text, err := read(src.Path)
+		if err != nil {
+			return err
+		}
+		return write(partial, append(qcow2.Blank(info.Size, src.Base), content{text: text.text}.tail()...))
 	})
 }
 

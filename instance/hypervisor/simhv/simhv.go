@@ -3,13 +3,15 @@
 //
 // It behaves like a real one where it matters to its users: disks must be there at Start, a definition changes what the
 // next start sees, a call can fail, a guest can crash, and the connection can be lost. Its disk files are headers of
-// real QCOW2 images without the data, so ten thousand instances need little room. A simulated guest has no agent, so
-// the sockets of its channels do not appear.
+// real QCOW2 images without the data, so ten thousand instances need little room; what guests write, at each boot and
+// through Driver.Write, is text behind the header, and stays in all copies. A simulated guest has no agent of ours, so the
+// sockets of its channels do not appear.
 package simhv
 
 import (
 	"cmp"
 	"context"
+	"errors"
 	"iter"
 	"slices"
 	"sync"
@@ -30,6 +32,8 @@ type Options struct {
 
 	Version string // of the simulated hypervisor; "" means "simulated"
 	Switch  Switch // what the guests' NICs are plugged into; nil for nothing
+
+	GuestAgent bool // guests with a channel for it run qemu-guest-agent, which freezes their file systems for Hold
 }
 
 // Switch is what joins NICs to bridges, such as a simulated network. It must not call the driver back.
@@ -54,10 +58,18 @@ type Driver struct {
 
 // A domain is what the simulation knows of one guest.
 type domain struct {
-	next  hypervisor.Domain // what the next start sees
-	power hypervisor.Power
-	nics  []hypervisor.NIC // plugged in: those of the running guest
-	boots int
+	next     hypervisor.Domain // what the next start sees
+	now      hypervisor.Domain // what the running guest has
+	power    hypervisor.Power
+	nics     []hypervisor.NIC // plugged in: those of the running guest
+	boots    int
+	held     map[string]bool // by path: disks of the running guest over which there is a held file
+	frozenBy string          // the agent that froze the guest when they began to be held
+}
+
+// runs reports whether the guest is there, paused or not.
+func (dom *domain) runs() bool {
+	return dom.power == hypervisor.PowerOn || dom.power == hypervisor.PowerPaused
 }
 
 var _ hypervisor.Driver = (*Driver)(nil)
@@ -66,12 +78,13 @@ var _ hypervisor.Driver = (*Driver)(nil)
 func New(o Options) *Driver {
 	return &Driver{
 		o: Options{
-			CPUs:      cmp.Or(o.CPUs, 128),
-			MemoryMiB: cmp.Or(o.MemoryMiB, 2<<20),
-			MaxVCPUs:  cmp.Or(o.MaxVCPUs, 64),
-			DiskGiB:   cmp.Or(o.DiskGiB, 1<<20),
-			Version:   cmp.Or(o.Version, "simulated"),
-			Switch:    o.Switch,
+			CPUs:       cmp.Or(o.CPUs, 128),
+			MemoryMiB:  cmp.Or(o.MemoryMiB, 2<<20),
+			MaxVCPUs:   cmp.Or(o.MaxVCPUs, 64),
+			DiskGiB:    cmp.Or(o.DiskGiB, 1<<20),
+			Version:    cmp.Or(o.Version, "simulated"),
+			Switch:     o.Switch,
+			GuestAgent: o.GuestAgent,
 		},
 		files:   whole.Maker{Volatile: true},
 		domains: map[string]*domain{},
@@ -131,13 +144,14 @@ func (d *Driver) Start(ctx context.Context, id string) error {
 	if !ok {
 		return unknown("simhv.Start", id)
 	}
-	if dom.power == hypervisor.PowerOn || dom.power == hypervisor.PowerPaused {
+	if dom.runs() {
 		return nil
 	}
 	if err := checkFiles(dom.next); err != nil {
 		return err
 	}
-	if err := writeConsole(dom.next, dom.boots+1); err != nil {
+	dom.now, dom.held, dom.frozenBy = dom.next, map[string]bool{}, ""
+	if err := errors.Join(writeConsole(dom.now, dom.boots+1), dom.boot(dom.boots+1)); err != nil {
 		return err
 	}
 	dom.boots++

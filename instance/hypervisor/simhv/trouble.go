@@ -11,7 +11,7 @@ import (
 // effect. Several are used up in order. It panics if there is no such method, since a test that names one wrongly would
 // prove nothing.
 func (d *Driver) FailNext(method string, err error) {
-	methods := []string{"Host", "MakeDisk", "Convert", "Define", "Start", "Stop", "Remove", "List", "Watch"}
+	methods := []string{"Host", "MakeDisk", "Convert", "Define", "Start", "Stop", "Remove", "List", "Watch", "Hold", "Release", "CopyDisk"}
 	if !slices.Contains(methods, method) {
 		panic("simhv: hypervisor.Driver has no method " + method)
 	}

@@ -1,0 +1,183 @@
+//go:build cgo && libvirt_dlopen
+
+package libvirthv
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+
+	"libvirt.org/go/libvirt"
+	"libvirt.org/go/libvirtxml"
+
+	"github.com/shakenfist/shakenfist/fault"
+	"github.com/shakenfist/shakenfist/instance/hypervisor"
+	"github.com/shakenfist/shakenfist/internal/qcow2"
+	"github.com/shakenfist/shakenfist/internal/qemuimg"
+	"github.com/shakenfist/shakenfist/internal/step"
+)
+
+// A held disk has an overlay that the guest writes to, at the disk's path with hypervisor.HeldSuffix. What holds at every
+// moment, and what everything that follows after a death relies on:
+//
+// An overlay that is there is as new as its disk or newer. It is made empty; the guest writes to it and not to the disk;
+// and when it is merged the guest stands still from before it goes back to its disk until the overlay is removed. So an
+// overlay of a guest that is off can be merged, any number of times, without looking at how it came to be there.
+//
+// Which disks a running guest uses only libvirt knows.
+
+// agentAnswers is how many seconds an agent in a guest may take to freeze its file systems.
+const agentAnswers = 10
+
+// Hold implements hypervisor.Driver.
+func (d *Driver) Hold(ctx context.Context, id string, disks []hypervisor.DomainDisk) (string, error) {
+	const op = "libvirthv.Hold"
+	done, err := d.holding.lock(ctx, op, id)
+	if err != nil {
+		return "", err
+	}
+	defer done()
+	guest, err := d.live(ctx, op, id)
+	if err != nil || guest == nil {
+		return "", err
+	}
+	wanted, held, err := guest.attached(disks)
+	switch {
+	case err != nil:
+		return "", err
+	case len(wanted) == 0:
+		return "", nil
+	case held == len(wanted):
+		return d.frozenBy(ctx, id)
+	case held > 0:
+		return "", fault.New(op, fault.Conflict, id, "%d of %d disks are held already: release them first", held, len(wanted))
+	}
+	for _, a := range wanted {
+		if err := d.makeOverlay(ctx, a.path); err != nil {
+			return "", err
+		}
+	}
+	return d.takeOverlays(ctx, guest, wanted)
+}
+
+// takeOverlays has the guest write to the overlays from now on.
+func (d *Driver) takeOverlays(ctx context.Context, guest *guest, wanted []attached) (frozenBy string, err error) {
+	const op = "libvirthv.Hold"
+	text, err := overlaysXML(d.host(), guest, wanted)
+	if err != nil {
+		return "", err
+	}
+	if guest.agent {
+		err = d.freezeAndTake(ctx, guest.id, text)
+		if err == nil {
+			return hypervisor.GuestAgent, nil
+		}
+		d.o.Logger.WarnContext(ctx, "a guest's file systems were not frozen", "domain", guest.id, "error", err)
+	}
+	err = step.Do(ctx, "libvirt snapshot", guest.id, func() error {
+		return d.domain(ctx, op, guest.id, func(ld *libvirt.Domain) error { return takeSnapshot(ld, text, 0) })
+	})
+	return "", err
+}
+
+// freezeAndTake is takeOverlays while an agent has the guest's file systems frozen. Libvirt lets it thaw them in every
+// case but its own death; for that the domain is marked meanwhile.
+func (d *Driver) freezeAndTake(ctx context.Context, id, text string) error {
+	const op = "libvirthv.Hold"
+	return step.Do(ctx, "libvirt snapshot", id, func() error {
+		return d.domain(ctx, op, id, func(ld *libvirt.Domain) error {
+			if err := ld.AgentSetResponseTimeout(agentAnswers, 0); err != nil {
+				return err
+			}
+			if err := setMark(ld, heldMark{Phase: phaseFreeze}); err != nil {
+				return err
+			}
+			if err := takeSnapshot(ld, text, libvirt.DOMAIN_SNAPSHOT_CREATE_QUIESCE); err != nil {
+				return errors.Join(err, thaw(ld))
+			}
+			return setMark(ld, heldMark{FrozenBy: hypervisor.GuestAgent})
+		})
+	})
+}
+
+func takeSnapshot(ld *libvirt.Domain, text string, flags libvirt.DomainSnapshotCreateFlags) error {
+	flags |= libvirt.DOMAIN_SNAPSHOT_CREATE_DISK_ONLY | libvirt.DOMAIN_SNAPSHOT_CREATE_NO_METADATA |
+		libvirt.DOMAIN_SNAPSHOT_CREATE_ATOMIC | libvirt.DOMAIN_SNAPSHOT_CREATE_REUSE_EXT
+	s, err := ld.CreateSnapshotXML(text, flags)
+	if err != nil {
+		return err
+	}
+	return s.Free()
+}
+
+// overlaysXML is what libvirt calls a snapshot: all wanted disks of a guest get their overlays in the same moment.
+func overlaysXML(h host, guest *guest, wanted []attached) (string, error) {
+	x := libvirtxml.DomainSnapshot{Disks: &libvirtxml.DomainSnapshotDisks{}}
+	for _, disk := range guest.disks {
+		one := libvirtxml.DomainSnapshotDisk{Name: disk.Target.Dev, Snapshot: "no"}
+		for _, a := range wanted {
+			if a.target == disk.Target.Dev {
+				one.Snapshot = "external"
+				one.Driver = &libvirtxml.DomainDiskDriver{Type: driverType(hypervisor.QCOW2)}
+				one.Source = sourceXML(h, a.path+hypervisor.HeldSuffix)
+			}
+		}
+		x.Disks.Disks = append(x.Disks.Disks, one)
+	}
+	text, err := x.Marshal()
+	if err != nil {
+		return "", fault.Because("libvirthv.Hold", fault.Internal, guest.id, err, "the overlays cannot be described")
+	}
+	return text, nil
+}
+
+// makeOverlay makes an empty overlay over the disk path. The guest does not use the one that is there, if any.
+func (d *Driver) makeOverlay(ctx context.Context, path string) error {
+	size, err := virtualSize(path)
+	if err != nil {
+		return err
+	}
+	held := path + hypervisor.HeldSuffix
+	if err := removeOverlay(ctx, held); err != nil {
+		return err
+	}
+	return d.files.Make(ctx, held, func(partial string) error {
+		if err := qemuimg.Create(ctx, partial, size, path); err != nil {
+			return err
+		}
+		return d.grant(partial, true)
+	})
+}
+
+// removeOverlay removes an overlay that has nothing which its disk has not. It is gone for good when this returns.
+func removeOverlay(ctx context.Context, held string) error {
+	return step.Do(ctx, "remove held file", held, func() error {
+		err := os.Remove(held)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err == nil {
+			err = syncFolder(held)
+		}
+		if err != nil {
+			return fault.Because("libvirthv.removeOverlay", fault.Internal, held, err, "the held file cannot be removed")
+		}
+		return nil
+	})
+}
+
+// virtualSize returns that of a QCOW2 image of ours in bytes.
+func virtualSize(path string) (int64, error) {
+	const op = "libvirthv.virtualSize"
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, fault.New(op, fault.NotFound, path, "the disk %s is not there", path)
+	}
+	if err != nil {
+		return 0, fault.Because(op, fault.Internal, path, err, "the disk cannot be read")
+	}
+	defer f.Close() //nolint:errcheck // only read
+	h, err := qcow2.Read(f)
+	return h.Size, fault.Wrap(op, path, err)
+}

@@ -1,0 +1,142 @@
+//go:build cgo && libvirt_dlopen
+
+package libvirthv
+
+import (
+	"context"
+	"strings"
+
+	"libvirt.org/go/libvirt"
+	"libvirt.org/go/libvirtxml"
+
+	"github.com/shakenfist/shakenfist/fault"
+	"github.com/shakenfist/shakenfist/instance/hypervisor"
+	"github.com/shakenfist/shakenfist/internal/qemuimg"
+	"github.com/shakenfist/shakenfist/internal/step"
+)
+
+// Release implements hypervisor.Driver.
+func (d *Driver) Release(ctx context.Context, id string, disks []hypervisor.DomainDisk) error {
+	const op = "libvirthv.Release"
+	done, err := d.holding.lock(ctx, op, id)
+	if err != nil {
+		return err
+	}
+	defer done()
+	guest, err := d.live(ctx, op, id)
+	if err != nil {
+		return err
+	}
+	if guest == nil {
+		return d.releaseOff(ctx, id, disks)
+	}
+	if err := d.domain(ctx, op, id, thaw); err != nil {
+		return err
+	}
+	var held []attached
+	for _, disk := range disks {
+		a, ok := guest.find(disk.Path)
+		switch {
+		case disk.ReadOnly || disk.CDROM:
+		case ok && a.held:
+			held = append(held, a)
+		case ok: // made and never used, or merged
+			err = removeOverlay(ctx, disk.Path+hypervisor.HeldSuffix)
+		default:
+			err = mergeOverlay(ctx, disk)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if err := d.mergeLive(ctx, guest, held); err != nil {
+		return err
+	}
+	return d.domain(ctx, op, id, d.resume)
+}
+
+// releaseOff is Release for a domain that is off, or not defined.
+func (d *Driver) releaseOff(ctx context.Context, id string, disks []hypervisor.DomainDisk) error {
+	for _, disk := range disks {
+		if disk.ReadOnly || disk.CDROM {
+			continue
+		}
+		if err := mergeOverlay(ctx, disk); err != nil {
+			return err
+		}
+	}
+	return d.defineReleased(ctx, id)
+}
+
+// mergeOverlay writes what the overlay of a disk that no guest uses has into the disk, and removes it.
+func mergeOverlay(ctx context.Context, disk hypervisor.DomainDisk) error {
+	held := disk.Path + hypervisor.HeldSuffix
+	if !there(held) {
+		return nil
+	}
+	if err := qemuimg.Commit(ctx, held, disk.Path, disk.Backing...); err != nil {
+		return fault.Wrap("libvirthv.Release", disk.Path, err)
+	}
+	return removeOverlay(ctx, held)
+}
+
+// defineReleased has the definition of a domain that is off name its disks where libvirt has put their overlays.
+func (d *Driver) defineReleased(ctx context.Context, id string) error {
+	const op = "libvirthv.Release"
+	text, err := d.xmlOf(ctx, op, id, false)
+	if err != nil || !strings.Contains(text, hypervisor.HeldSuffix) {
+		return err
+	}
+	var x libvirtxml.Domain
+	if err := x.Unmarshal(text); err != nil {
+		return fault.Because(op, fault.Internal, id, err, "libvirt describes the domain in a way that cannot be read")
+	}
+	changed := false
+	for i := range x.Devices.Disks {
+		disk := &x.Devices.Disks[i]
+		if isHeld(fileOf(disk.Source)) && disk.BackingStore != nil && disk.BackingStore.Source != nil {
+			disk.Source, disk.BackingStore = disk.BackingStore.Source, disk.BackingStore.BackingStore
+			disk.Source.Index, changed = 0, true
+		}
+	}
+	if !changed {
+		return nil
+	}
+	if text, err = x.Marshal(); err != nil {
+		return fault.Because(op, fault.Internal, id, err, "the domain's definition cannot be written")
+	}
+	return step.Do(ctx, "libvirt define", id, func() error {
+		return d.call(ctx, op, id, func(c *libvirt.Connect) error {
+			ld, err := c.DomainDefineXML(text)
+			if err != nil {
+				return err
+			}
+			return ld.Free()
+		})
+	})
+}
+
+// checkNotHeld reports, as a fault.Conflict, that a domain that is off would start without what its guest wrote last.
+func checkNotHeld(ld *libvirt.Domain, id string) error {
+	const op = "libvirthv.Start"
+	text, err := ld.GetXMLDesc(xmlFlags(false))
+	if err != nil {
+		return err
+	}
+	var x libvirtxml.Domain
+	if err := x.Unmarshal(text); err != nil {
+		return fault.Because(op, fault.Internal, id, err, "libvirt describes the domain in a way that cannot be read")
+	}
+	if x.Devices == nil {
+		return nil
+	}
+	for _, disk := range x.Devices.Disks {
+		path := fileOf(disk.Source)
+		if isHeld(path) || path != "" && disk.ReadOnly == nil && there(path+hypervisor.HeldSuffix) {
+			return fault.New(op, fault.Conflict, id, "disk %s is held: what the guest wrote last must be merged first", disk.Target.Dev)
+		}
+	}
+	return nil
+}
+
+func isHeld(path string) bool { return strings.HasSuffix(path, hypervisor.HeldSuffix) }

@@ -1,0 +1,177 @@
+package simhv
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"slices"
+
+	"github.com/shakenfist/shakenfist/fault"
+	"github.com/shakenfist/shakenfist/instance/hypervisor"
+	"github.com/shakenfist/shakenfist/internal/qcow2"
+	"github.com/shakenfist/shakenfist/internal/step"
+)
+
+// Hold implements hypervisor.Driver.
+func (d *Driver) Hold(ctx context.Context, id string, disks []hypervisor.DomainDisk) (string, error) {
+	if err := d.ready(ctx, "Hold", id); err != nil {
+		return "", err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	dom, ok := d.domains[id]
+	if !ok || !dom.runs() {
+		return "", nil
+	}
+	wanted, held, err := dom.wanted(disks)
+	switch {
+	case err != nil:
+		return "", err
+	case len(wanted) == 0:
+		return "", nil
+	case held == len(wanted):
+		return dom.frozenBy, nil
+	case held > 0:
+		return "", fault.New("simhv.Hold", fault.Conflict, id, "%d of %d disks are held already: release them first", held, len(wanted))
+	}
+	err = step.Do(ctx, "hold disks", id, func() error {
+		for i, disk := range wanted {
+			if err := beginHeld(disk.Path); err != nil {
+				return errors.Join(err, endHeld(wanted[:i]))
+			}
+			dom.held[disk.Path] = true
+		}
+		dom.frozenBy = d.agentOf(dom.now)
+		return nil
+	})
+	return dom.frozenBy, err
+}
+
+// wanted returns those of disks that have to be held, and how many of them are.
+func (dom *domain) wanted(disks []hypervisor.DomainDisk) (wanted []hypervisor.DomainDisk, held int, err error) {
+	const op = "simhv.Hold"
+	for _, disk := range disks {
+		switch {
+		case disk.ReadOnly || disk.CDROM:
+			continue
+		case disk.Format != hypervisor.QCOW2:
+			return nil, 0, fault.New(op, fault.Invalid, dom.now.ID, "disk %s is %s; only QCOW2 disks can be held", disk.Device, disk.Format)
+		case !slices.ContainsFunc(dom.now.Disks, func(x hypervisor.DomainDisk) bool { return x.Path == disk.Path }):
+			return nil, 0, fault.New(op, fault.NotFound, dom.now.ID, "the running guest has no disk %s", disk.Path)
+		case dom.held[disk.Path]:
+			held++
+		}
+		wanted = append(wanted, disk)
+	}
+	return wanted, held, nil
+}
+
+// agentOf returns the agent that freezes dom's file systems, "" if there is none.
+func (d *Driver) agentOf(dom hypervisor.Domain) string {
+	listens := func(c hypervisor.Channel) bool { return c.Name == hypervisor.GuestAgentChannel }
+	if d.o.GuestAgent && slices.ContainsFunc(dom.Channels, listens) {
+		return hypervisor.GuestAgent
+	}
+	return ""
+}
+
+// beginHeld makes an empty held file over the disk path. One that is there was never used: the guest runs on the disk.
+func beginHeld(path string) error {
+	c, err := read(path)
+	if err != nil {
+		return err
+	}
+	h, err := headerOf(path)
+	if err != nil {
+		return err
+	}
+	held := path + hypervisor.HeldSuffix
+	if err := remove(held); err != nil {
+		return err
+	}
+	return write(held, append(qcow2.Blank(h.Size, path), content{over: len(c.text)}.tail()...))
+}
+
+func endHeld(disks []hypervisor.DomainDisk) (err error) {
+	for _, disk := range disks {
+		err = errors.Join(err, remove(disk.Path+hypervisor.HeldSuffix))
+	}
+	return err
+}
+
+// Release implements hypervisor.Driver.
+func (d *Driver) Release(ctx context.Context, id string, disks []hypervisor.DomainDisk) error {
+	if err := d.ready(ctx, "Release", id); err != nil {
+		return err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	dom := d.domains[id]
+	for _, disk := range disks {
+		if disk.ReadOnly || disk.CDROM {
+			continue
+		}
+		if err := merge(ctx, disk.Path, dom == nil || !dom.runs() || dom.held[disk.Path]); err != nil {
+			return err
+		}
+		if dom != nil {
+			delete(dom.held, disk.Path)
+		}
+	}
+	return nil
+}
+
+// merge writes what the held file over the disk path has into the disk, and removes it. One that was not used is only
+// removed. The disk is replaced in one step, so that a merge that is cut off can be made again.
+func merge(ctx context.Context, path string, used bool) error {
+	held, err := read(path + hypervisor.HeldSuffix)
+	if fault.KindOf(err) == fault.NotFound {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if used {
+		if err := mergeText(ctx, path, held); err != nil {
+			return fault.Wrap("simhv.Release", path, err)
+		}
+	}
+	return step.Do(ctx, "remove held file", path, func() error { return remove(path + hypervisor.HeldSuffix) })
+}
+
+// mergeText replaces the disk path by one with what was written to held, too.
+func mergeText(ctx context.Context, path string, held content) error {
+	disk, err := read(path)
+	if err != nil {
+		return err
+	}
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		return unreadable(path, err)
+	}
+	disk.text = disk.text[:min(held.over, len(disk.text))] + held.text
+	partial := path + ".merged"
+	if err := errors.Join(remove(partial), write(partial, append(whole[:disk.at], disk.tail()...))); err != nil {
+		return err
+	}
+	return step.Do(ctx, "rename merged disk", path, func() error { return os.Rename(partial, path) })
+}
+
+func remove(path string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fault.Because("simhv.remove", fault.Internal, path, err, "the file cannot be removed")
+	}
+	return nil
+}
+
+// headerOf returns the header of the image path.
+func headerOf(path string) (qcow2.Header, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return qcow2.Header{}, fault.Because("simhv.headerOf", fault.Internal, path, err, "the disk cannot be read")
+	}
+	defer f.Close() //nolint:errcheck // only read
+	h, err := qcow2.Read(f)
+	return h, fault.Wrap("simhv.headerOf", path, err)
+}

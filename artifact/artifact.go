@@ -1,5 +1,8 @@
-// Package artifact keeps named, versioned images: where each comes from, which versions of it are kept, and who may use
-// it. Each version is a blob.
+// Package artifact keeps named, versioned content: images, snapshots of disks, labels, files. It knows where each comes from,
+// which versions of it are kept, and who may use it. Each version is a blob.
+//
+// An artifact is found by its type and its source. For what was uploaded, labelled or copied from a disk, that is a URL of
+// the scheme sf, by which disks of instances name it, see [Manager.Resolve].
 //
 // Caching an image, or asking for one while an instance is created, only records that a fetch is wanted. A loop fetches: one
 // download serves all who wait for it, an image that its source has not changed is not downloaded again, and a source
@@ -20,10 +23,15 @@ import (
 // Type says what an artifact is.
 type Type string
 
-// Image is an artifact that was fetched from a URL.
-const Image Type = "image"
+// The types.
+const (
+	Image    Type = "image"    // bootable; fetched from a URL, or uploaded
+	Snapshot Type = "snapshot" // copies of an instance's disk
+	Label    Type = "label"    // a name for blobs, of which the newest counts
+	Other    Type = "other"    // any bytes, uploaded
+)
 
-// Artifact is an image and its versions.
+// Artifact is content under a name, and its versions.
 type Artifact struct {
 	ID          string // UUID, lower case
 	Type        Type

@@ -112,7 +112,10 @@ func New(d Deps) *Manager {
 		m.tell(id)
 	})
 	m.statuses.OnChange(m.tell)
-	m.versions.OnChange(func(id string) { m.tell(artifactOf(id)) })
+	m.versions.OnChange(func(id string) {
+		m.tell(artifactOf(id))
+		m.loop.Wake(artifactOf(id)) // there may be more of them than it keeps
+	})
 	return m
 }
 
@@ -162,6 +165,9 @@ func (m *Manager) reconcile(ctx context.Context, id string) (time.Duration, erro
 	case !row.Value.Deleted.IsZero():
 		m.settle(id)
 		return 0, m.dismantle(ctx, row)
+	}
+	if err := m.trim(ctx, id); err != nil {
+		return 0, err
 	}
 	if row.Value.Fetch.Generation <= m.status(id).Done {
 		// The commit that recorded it may have lost its answer.

@@ -32,14 +32,14 @@ type fetch struct {
 	Node       string `json:"node"`
 }
 
-// status is what the fetching node observed, at "artifact-status/<uuid>". Only that node writes it.
+// status is what came of it, at "artifact-status/<uuid>". The node that fetches writes it, and whoever adds or drops a version.
 type status struct {
-	State State      `json:"state"`           // Created or Error
+	State State      `json:"state"`           // Created or Error; "" if nothing came of it yet
 	Error string     `json:"error,omitempty"` // of the last fetch, if State is Error
 	Kind  fault.Kind `json:"kind,omitempty"`  // of that error
 	Done  int64      `json:"done"`            // the generation that was fetched last, well or not
 	Index int        `json:"index"`           // the highest that a version ever had
-	From  origin     `json:"from,omitzero"`   // of the newest version
+	From  origin     `json:"from,omitzero"`   // of the newest version; zero if it was not fetched
 }
 
 // origin says where content came from and how its source names this content, to ask whether there is a newer one.
@@ -54,6 +54,7 @@ type origin struct {
 type version struct {
 	Blob    string    `json:"blob"`
 	Created time.Time `json:"created"`
+	Upload  string    `json:"upload,omitempty"` // UUID of what was uploaded and became it
 }
 
 // claim makes an artifact the only one of its namespace, type and URL, at "artifact-url/<namespace>/<type>/<hash>".
@@ -96,6 +97,12 @@ func (m *Manager) addIndexes() {
 	})
 	m.rows.Index("node", func(r row) []string { return []string{r.Value.Fetch.Node} })
 	m.versions.Index("artifact", func(r view.Row[version]) []string { return []string{artifactOf(r.ID)} })
+	m.versions.Index("upload", func(r view.Row[version]) []string {
+		if r.Value.Upload == "" {
+			return nil
+		}
+		return []string{r.Value.Upload}
+	})
 }
 
 func urlKey(t Type, url string) string { return string(t) + " " + url }

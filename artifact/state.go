@@ -13,7 +13,7 @@ type State string
 
 // The states of an artifact.
 const (
-	Initial State = "initial" // being fetched, and there is no version yet
+	Initial State = "initial" // being fetched or copied, and there is no version yet
 	Created State = "created" // usable
 	Error   State = "error"   // could not be fetched; Artifact.Error says why. Asking for it tries again
 	Deleted State = "deleted" // its versions are gone or going
@@ -22,8 +22,8 @@ const (
 // next lists the moves. A state with none is final.
 var next = moves.Table[State]{
 	Initial: {Created, Error, Deleted},
-	Created: {Error, Deleted}, // Error if the content was lost on every node and can't be fetched again
-	Error:   {Initial, Deleted},
+	Created: {Error, Deleted},            // Error if the content was lost on every node and can't be fetched again
+	Error:   {Initial, Created, Deleted}, // Created if it gets a version otherwise than by its source
 	Deleted: {},
 }
 
@@ -37,7 +37,7 @@ func stateOf(r record, s status) State {
 		return Deleted
 	case s.State == Created:
 		return Created
-	case s.Done < r.Fetch.Generation:
+	case s.Done < r.Fetch.Generation, s.State == "":
 		return Initial
 	}
 	return s.State

@@ -9,6 +9,7 @@ package blob
 import (
 	"context"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/shakenfist/shakenfist/event"
@@ -18,30 +19,27 @@ import (
 
 // Blob is content as the cloud knows it.
 type Blob struct {
-	ID         string // UUID, lower case
-	State      State
-	Size       int64     // bytes
-	Modified   time.Time // when its source says it was changed; FetchedAt if the source doesn't say
-	FetchedAt  time.Time
-	SHA512     string   // lower-case hex
-	Facts      Facts    // what its header says
-	DependsOn  string   // the blob beneath it; "" if it stands alone
-	Locations  []string // nodes that hold it, ascending
+	ID        string // UUID, lower case
+	State     State
+	Kind      Kind
+	Size      int64     // bytes
+	Modified  time.Time // when its source says it was changed; FetchedAt if the source doesn't say
+	FetchedAt time.Time
+	LastUsed  time.Time // when an instance began or ceased to use it; zero if none ever did
+	Checksums
+	Facts      Facts             // what its header says
+	DependsOn  string            // the blob beneath it; "" if it is whole by itself
+	Transcodes map[string]string // blobs with the same disk in a form that guests boot from, by what form that is; never nil
+	Locations  []string          // nodes that have a good copy, ascending
+	Damaged    []string          // nodes whose copy is bad, ascending
 	References int
 	Owners     []Owner   // who refers to it
 	Deleted    time.Time // zero while State is Created
+	instances  []string
 }
 
-// Instances returns the IDs of the instances that refer to the blob.
-func (b Blob) Instances() []string {
-	ids := []string{}
-	for _, o := range b.Owners {
-		if o.Kind == Instance {
-			ids = append(ids, o.ID)
-		}
-	}
-	return ids
-}
+// Instances returns the IDs, ascending, of the instances that use the blob or one that lies on top of it.
+func (b Blob) Instances() []string { return b.instances }
 
 // Get returns a blob in whatever state. It fails with fault.NotFound.
 func (m *Manager) Get(_ context.Context, id string) (Blob, error) {
@@ -73,10 +71,10 @@ func (m *Manager) List(_ context.Context) []Blob {
 	return blobs
 }
 
-// Held reports whether a blob is live and at least one node has its content.
+// Held reports whether a blob is live and at least one node has its content, undamaged.
 func (m *Manager) Held(id string) bool {
 	row, ok := m.rows.Get(id)
-	return ok && row.Value.state() != Deleted && m.locations.Count("blob", id) > 0
+	return ok && row.Value.state() != Deleted && m.locations.Count("good", id) > 0
 }
 
 // Path returns where the blob's content lies on a node that holds it.
@@ -87,13 +85,19 @@ func (m *Manager) Path(id string) string {
 func (m *Manager) toBlob(row view.Row[record]) Blob {
 	r := row.Value
 	b := Blob{
-		ID: row.ID, State: r.state(), Size: r.Size, Modified: r.Modified, FetchedAt: r.FetchedAt, SHA512: r.SHA512,
-		Facts: r.Facts, DependsOn: r.DependsOn, Locations: m.holders(row.ID), Deleted: r.Deleted,
+		ID: row.ID, State: r.state(), Kind: r.Kind, Size: r.Size, Modified: r.Modified, FetchedAt: r.FetchedAt,
+		Checksums: r.checksums(), Facts: r.Facts, DependsOn: r.DependsOn, Transcodes: m.transcodes(row.ID), Deleted: r.Deleted,
 	}
-	for _, ref := range m.refs.By("blob", row.ID) {
+	b.Locations, b.Damaged = m.holders(row.ID)
+	refs := m.refs.By("blob", row.ID)
+	for _, ref := range refs {
 		b.Owners = append(b.Owners, ownerOf(ref))
 	}
 	b.References = len(b.Owners)
+	b.LastUsed = m.lastUsed(row.ID, refs)
+	b.instances = m.users(refs)
+	slices.Sort(b.instances)
+	b.instances = slices.Compact(b.instances)
 	return b
 }
 

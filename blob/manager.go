@@ -1,6 +1,7 @@
 package blob
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"os"
@@ -16,8 +17,14 @@ import (
 	"github.com/shakenfist/shakenfist/store"
 )
 
-// DefaultLinger is how long the record of a deleted blob can be read.
-const DefaultLinger = time.Hour
+// What the zero values of Deps mean.
+const (
+	DefaultLinger    = time.Hour
+	DefaultCacheIdle = 24 * time.Hour
+	DefaultVerify    = 24 * time.Hour
+	DefaultKeepFrom  = 1 << 20
+	DefaultReadRate  = 64 << 20
+)
 
 // Folders in Deps.Dir.
 const (
@@ -35,10 +42,15 @@ type Deps struct {
 	Fence  func() store.Check // holds while this process speaks for its node; nil: always
 
 	Limits  Limits        // what an image may claim of itself; zero values as Limits says
-	MinFree int64         // bytes that content never takes of the disk; 0: it may fill it
+	MinFree int64         // bytes of the disk that stay free, Room says; 0: none, less than 0: the smaller of 20 GiB and a tenth
 	Linger  time.Duration // how long the record of a deleted blob can be read; 0 means DefaultLinger
 	Resync  time.Duration // 0 means reconcile.DefaultResync
-	Log     *slog.Logger  // nil discards
+
+	CacheIdle time.Duration // how long a bootable image that nobody uses stays; 0 means DefaultCacheIdle, less: not at all
+	Verify    time.Duration // time between two looks at all of a copy; 0 means DefaultVerify, less: never
+	KeepFrom  int64         // bytes of content from which on its bootable image is kept as a blob; 0 means DefaultKeepFrom
+	ReadRate  int64         // bytes a second that are read to verify copies, at most; 0 means DefaultReadRate
+	Log       *slog.Logger  // nil discards
 }
 
 // Manager keeps the blobs of the cloud and the files of those that are on this node.
@@ -47,50 +59,108 @@ type Manager struct {
 	rows      *view.Table[record]
 	locations *view.Table[location]
 	refs      *view.Table[reference]
+	used      *view.Table[used]
 	loop      reconcile.Loop
+	care      reconcile.Loop        // what can wait, for one blob at a time
 	onCached  []func(blobID string) // fixed before Run
 
-	mu    sync.Mutex
-	held  map[string]bool  // guarded by mu; by blob: being ingested, or stored and not yet let go
-	tries map[string]trial // guarded by mu; by blob: the last attempt at its bootable image, if it failed
+	mu       sync.Mutex
+	held     map[string]bool     // guarded by mu; by blob: being ingested, or stored and not yet let go
+	holds    map[string]int      // guarded by mu; by blob: how many somebodies make its files
+	tries    map[string]trial    // guarded by mu; by blob: the last attempt at its bootable image, if it failed
+	making   map[string]bool     // guarded by mu; by blob: its bootable image is being made
+	expiring map[string]bool     // guarded by mu; by blob: its bootable image may be going
+	strays   map[string][]string // guarded by mu; by blob: files that the sweep thinks nobody wants
+}
+
+func (d *Deps) setDefaults() {
+	if d.Log == nil {
+		d.Log = slog.New(slog.DiscardHandler)
+	}
+	d.Linger = cmp.Or(d.Linger, DefaultLinger)
+	d.CacheIdle = cmp.Or(d.CacheIdle, DefaultCacheIdle)
+	d.Verify = cmp.Or(d.Verify, DefaultVerify)
+	d.KeepFrom = cmp.Or(d.KeepFrom, DefaultKeepFrom)
+	d.ReadRate = cmp.Or(d.ReadRate, DefaultReadRate)
 }
 
 // New returns a manager whose tables are registered with the view.
 func New(d Deps) *Manager {
-	if d.Log == nil {
-		d.Log = slog.New(slog.DiscardHandler)
-	}
-	if d.Linger == 0 {
-		d.Linger = DefaultLinger
-	}
+	d.setDefaults()
 	m := &Manager{
 		Deps:      d,
 		rows:      view.NewTable[record](d.View, "blob"),
 		locations: view.NewTable[location](d.View, "location"),
 		refs:      view.NewTable[reference](d.View, "ref"),
-		held:      map[string]bool{}, tries: map[string]trial{},
+		used:      view.NewTable[used](d.View, "blob-used"),
+		held:      map[string]bool{}, holds: map[string]int{}, tries: map[string]trial{},
+		making: map[string]bool{}, expiring: map[string]bool{}, strays: map[string][]string{},
 	}
+	m.addIndexes()
+	m.loop = reconcile.Loop{
+		Name: "blobs", Reconcile: m.reconcile, All: m.ids, Sweep: m.sweep, Resync: d.Resync, Log: d.Log,
+	}
+	m.care = reconcile.Loop{
+		Name: "care of blobs", Reconcile: m.look, All: m.idsHere, Resync: careResync, Workers: 1, Log: d.Log,
+	}
+	m.rows.OnChange(m.loop.Wake)
+	m.locations.OnChange(m.copyChanged)
+	m.refs.OnChange(m.refChanged)
+	return m
+}
+
+func (m *Manager) addIndexes() {
 	m.rows.Index("deleted", func(r view.Row[record]) []string {
 		if r.Value.state() == Deleted {
 			return []string{"yes"}
 		}
 		return nil
 	})
+	for _, algorithm := range algorithms() {
+		m.rows.Index(algorithm, func(r view.Row[record]) []string {
+			if sum := r.Value.checksums().By(algorithm); sum != "" && r.Value.state() != Deleted {
+				return []string{sum}
+			}
+			return nil
+		})
+	}
 	m.locations.Index("blob", func(r view.Row[location]) []string { return []string{blobOf(r.ID)} })
 	m.locations.Index("node", func(r view.Row[location]) []string { return []string{strings.TrimPrefix(r.ID, blobOf(r.ID)+"/")} })
-	m.refs.Index("blob", func(r view.Row[reference]) []string { return []string{blobOf(r.ID)} })
-	m.loop = reconcile.Loop{
-		Name: "blobs", Reconcile: m.reconcile, All: m.ids, Sweep: m.sweep, Resync: d.Resync, Log: d.Log,
-	}
-	m.rows.OnChange(m.loop.Wake)
-	m.locations.OnChange(func(id string) { m.loop.Wake(blobOf(id)) })
-	m.refs.OnChange(func(id string) {
-		// Only the last one's end calls for anything. It also ends the making of an image that nobody wants any more.
-		if blob := blobOf(id); m.refs.Count("blob", blob) == 0 {
-			m.loop.Interrupt(blob)
+	m.locations.Index("good", func(r view.Row[location]) []string {
+		if r.Value.Bad != "" {
+			return nil
 		}
+		return []string{blobOf(r.ID)}
 	})
-	return m
+	m.refs.Index("blob", func(r view.Row[reference]) []string { return []string{blobOf(r.ID)} })
+	m.refs.Index("original", func(r view.Row[reference]) []string {
+		if o := ownerOf(r); o.Kind == Transcode {
+			return []string{o.ID}
+		}
+		return nil
+	})
+}
+
+// copyChanged wakes whoever has to do with the copies of a blob: what it is made of, and what was made of it.
+func (m *Manager) copyChanged(row string) {
+	id := blobOf(row)
+	m.loop.Wake(id)
+	m.care.Wake(id)
+	for _, r := range m.refs.By("blob", id) {
+		if o := ownerOf(r); o.Kind == Transcode {
+			m.loop.Wake(o.ID)
+		}
+	}
+}
+
+// refChanged has a blob looked at. That also ends the making of an image that nobody wants any more.
+func (m *Manager) refChanged(row string) {
+	id := blobOf(row)
+	if m.refs.Count("blob", id) == 0 || m.is(m.making, id) && !m.isWanted(id) {
+		m.loop.Interrupt(id)
+	} else {
+		m.loop.Wake(id)
+	}
 }
 
 // OnCached has f called with the ID of a blob when its bootable image was made on this node, or failed to be. It must be
@@ -104,10 +174,13 @@ func (m *Manager) Run(ctx context.Context) {
 			m.Log.ErrorContext(ctx, "the folder for images cannot be made; no image will work", slog.Any("error", err))
 		}
 	}
+	var both sync.WaitGroup
+	defer both.Wait()
+	both.Go(func() { m.care.Run(ctx) })
 	m.loop.Run(ctx)
 }
 
-// Busy returns the blobs that are being worked on.
+// Busy returns the blobs that are being worked on, but for what can wait.
 func (m *Manager) Busy() []string { return m.loop.Busy() }
 
 func (m *Manager) ids() []string {
@@ -126,24 +199,4 @@ func (m *Manager) commit(ctx context.Context, tx view.Txn) error {
 	}
 	_, err := m.View.Commit(ctx, tx)
 	return err
-}
-
-func (m *Manager) hold(id string) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.held[id] = true
-}
-
-func (m *Manager) isHeld(id string) bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.held[id]
-}
-
-// release lets a held blob go: its files stay only if the store wants them.
-func (m *Manager) release(id string) {
-	m.mu.Lock()
-	delete(m.held, id)
-	m.mu.Unlock()
-	m.loop.Wake(id)
 }

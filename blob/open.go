@@ -5,22 +5,21 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"strings"
 
 	"github.com/shakenfist/shakenfist/fault"
 )
 
 // Open opens the content of a live blob for reading; whoever opened it closes it. The content is whole, never changes, and
 // can be read to its end even if the blob ends meanwhile. It fails with fault.NotFound if there is no such live blob, or no
-// node has its content any more, and with fault.Unavailable if only other nodes have it.
+// node has its content undamaged any more, and with fault.Unavailable if only other nodes have it.
 func (m *Manager) Open(_ context.Context, id string) (*os.File, error) {
 	const op = "blob.Open"
 	row, ok := m.rows.Get(id)
 	if !ok || row.Value.state() == Deleted {
 		return nil, errNotFound(op, id)
 	}
-	if holders := m.holders(id); !m.isHere(id) && len(holders) > 0 {
-		return nil, fault.New(op, fault.Unavailable, id, "the content of blob %s is on node %s; ask there", id, strings.Join(holders, ", "))
+	if !m.isHere(id) {
+		return nil, m.errElsewhere(op, id)
 	}
 	f, err := os.Open(m.Path(id))
 	switch {

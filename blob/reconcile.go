@@ -2,10 +2,7 @@ package blob
 
 import (
 	"context"
-	"crypto/sha512"
-	"encoding/hex"
 	"errors"
-	"io"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -26,22 +23,28 @@ func (m *Manager) reconcile(ctx context.Context, id string) (time.Duration, erro
 	if !ok {
 		return 0, m.removeStray(ctx, id)
 	}
-	switch here := m.isHere(id); row.Value.state() {
+	l, here := m.copyHere(id)
+	switch row.Value.state() {
 	case Deleted:
 		return 0, m.dismantle(ctx, id, here)
 	case Created:
-		switch lost := m.locations.Count("blob", id) == 0; {
-		case m.refs.Count("blob", id) == 0 && (here || lost):
+		lost := m.locations.Count("blob", id) == 0
+		if m.refs.Count("blob", id) == 0 && (here || lost) {
 			return 0, m.end(ctx, id)
-		case !here:
-			return 0, m.adopt(ctx, row)
 		}
-		return 0, m.keep(ctx, row)
+		if err := errors.Join(m.removeStrays(ctx, id), m.dropStale(ctx, id)); err != nil {
+			return 0, err
+		}
+		if !here {
+			return 0, errors.Join(m.adopt(ctx, row), m.tend(ctx, row))
+		}
+		return 0, errors.Join(m.keep(ctx, row, l), m.tend(ctx, row))
 	}
 	return 0, nil
 }
 
-// end ends a blob that nobody refers to, in a commit that conflicts with every new reference.
+// end ends a blob that nobody refers to, in a commit that conflicts with every new reference. It refers to nothing any more
+// itself, and nobody needs what was made of it.
 func (m *Manager) end(ctx context.Context, id string) error {
 	return m.View.Retry(ctx, func() error {
 		row, ok := m.rows.Get(id)
@@ -52,6 +55,12 @@ func (m *Manager) end(ctx context.Context, id string) error {
 		tx.Check(store.Empty(m.refs.Key(refPrefix(id))))
 		if err := m.move(ctx, &tx, row, Deleted, "deleted: nothing refers to it any more"); err != nil {
 			return err
+		}
+		if base := row.Value.DependsOn; base != "" {
+			m.DropRef(&tx, base, Owner{Kind: Child, ID: id})
+		}
+		for _, t := range m.transcodesOf(id) {
+			tx.Do(m.refs.Delete(t.ID))
 		}
 		return m.commit(ctx, tx)
 	})
@@ -75,18 +84,20 @@ func (m *Manager) dropLocation(ctx context.Context, id, why string) error {
 	return m.commit(ctx, tx)
 }
 
-// keep sees that the content of a blob is here as recorded, and its bootable image too.
-func (m *Manager) keep(ctx context.Context, row view.Row[record]) error {
+// keep sees that the content of a blob is here as recorded.
+func (m *Manager) keep(ctx context.Context, row view.Row[record], l view.Row[location]) error {
 	info, err := os.Lstat(m.Path(row.ID))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return m.lose(ctx, row.ID, "the file "+m.Path(row.ID)+" is gone")
 	case err != nil:
 		return fault.Because("blob.keep", fault.Internal, row.ID, err, "the content cannot be looked at")
-	case !info.Mode().IsRegular() || info.Size() != row.Value.Size:
-		return m.lose(ctx, row.ID, "the file "+m.Path(row.ID)+" was changed: it has another size")
+	case l.Value.Bad == "":
+		if bad := misfit(info, row.Value.Size); bad != "" {
+			return m.note(ctx, row, l, bad)
+		}
 	}
-	return m.makeCache(ctx, row)
+	return nil
 }
 
 // lose says that content is not here any more, so that nobody counts on it. A file that is found again is adopted.
@@ -97,35 +108,31 @@ func (m *Manager) lose(ctx context.Context, id, why string) error {
 }
 
 // adopt takes content that lies here although nobody said so: a disk that was away is back. What does not match the
-// record is removed.
+// record is removed, unless it may be all that is left.
 func (m *Manager) adopt(ctx context.Context, row view.Row[record]) error {
 	path := m.Path(row.ID)
-	if !exists(path) {
-		return nil
+	info, err := os.Lstat(path)
+	if err != nil {
+		return nil //nolint:nilerr // nothing is here that could be taken
 	}
-	sum, err := checksum(ctx, path)
+	if misfit(info, row.Value.Size) != "" {
+		return m.discard(ctx, path)
+	}
+	bad, err := m.compare(ctx, row, path, 0)
 	if err != nil {
 		return err
 	}
-	if sum != row.Value.SHA512 {
+	if bad != "" && m.Held(row.ID) {
 		return m.discard(ctx, path)
+	}
+	now := time.Now()
+	found := location{Since: now, Checked: now}
+	if found.Bad = bad; bad != "" {
+		found.BadAt = now
 	}
 	tx := view.Txn{Name: "adopt blob", Ref: row.ID}
 	tx.Check(m.rows.At(row, row.ID))
-	tx.Do(m.locations.Put(row.ID+"/"+m.Node, location{Since: time.Now()}),
+	tx.Do(m.locations.Put(row.ID+"/"+m.Node, found),
 		m.Events.Op(ctx, about(row.ID), event.Status, "content found again on node "+m.Node, nil))
 	return m.commit(ctx, tx)
-}
-
-func checksum(ctx context.Context, path string) (string, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", fault.Because("blob.checksum", fault.Internal, path, err, "the content cannot be read")
-	}
-	defer f.Close() //nolint:errcheck // only read
-	hash := sha512.New()
-	if _, err := io.Copy(hash, ctxReader{ctx, f}); err != nil {
-		return "", fault.Because("blob.checksum", fault.Internal, path, err, "the content cannot be read")
-	}
-	return hex.EncodeToString(hash.Sum(nil)), nil
 }

@@ -2,7 +2,6 @@ package blob
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	"github.com/shakenfist/shakenfist/event"
@@ -10,16 +9,27 @@ import (
 	"github.com/shakenfist/shakenfist/store"
 )
 
-// record is a blob in the store, at "blob/<uuid>". It has no hot fields: where a blob is and who refers to it are keys of
-// their own.
+// record is a blob in the store, at "blob/<uuid>". It has no hot fields: where a blob is, who refers to it and when it was
+// used are keys of their own.
 type record struct {
 	Size      int64     `json:"size"`
 	Modified  time.Time `json:"modified"`
 	FetchedAt time.Time `json:"fetched_at"`
 	SHA512    string    `json:"sha512"`
+	SHA256    string    `json:"sha256,omitempty"`
+	SHA1      string    `json:"sha1,omitempty"`
+	XXH128    string    `json:"xxh128,omitempty"`
+	Kind      Kind      `json:"kind,omitempty"`
 	Facts     Facts     `json:"facts"`
 	DependsOn string    `json:"depends_on,omitempty"`
 	Deleted   time.Time `json:"deleted,omitzero"` // zero while it is live
+}
+
+func recordOf(s *Stored) record {
+	return record{
+		Size: s.Size, Modified: s.Modified, FetchedAt: s.FetchedAt, SHA512: s.SHA512, SHA256: s.SHA256, SHA1: s.SHA1,
+		XXH128: s.XXH128, Kind: s.Kind, Facts: s.Facts, DependsOn: s.Base,
+	}
 }
 
 func (r record) state() State {
@@ -29,88 +39,41 @@ func (r record) state() State {
 	return Deleted
 }
 
-// location says, at "location/<blob>/<node>", that a node holds a blob.
+func (r record) checksums() Checksums {
+	return Checksums{SHA512: r.SHA512, SHA256: r.SHA256, SHA1: r.SHA1, XXH128: r.XXH128}
+}
+
+// location says, at "location/<blob>/<node>", that a node has a copy of a blob.
 type location struct {
-	Since time.Time `json:"since"`
+	Since   time.Time `json:"since"`
+	Checked time.Time `json:"checked,omitzero"` // when the copy was last read and compared; zero: when it was made
+	Bad     string    `json:"bad,omitempty"`    // why nobody should use this copy; "" if it is good as far as anybody knows
+	BadAt   time.Time `json:"bad_at,omitzero"`  // when that was seen; zero if Bad is ""
 }
 
-// reference says, at "ref/<blob>/<owner kind>/<owner id>", that something needs a blob.
-type reference struct {
-	Node string `json:"node,omitempty"`
+// used says, at "blob-used/<uuid>", when an instance last stopped using a blob. Those that use it now say so themselves.
+type used struct {
+	At time.Time `json:"at"`
 }
 
-// Kinds of owner.
-const (
-	Instance = "instance" // a disk of an instance; Owner.ID is the instance's UUID
-	Version  = "version"  // a version of an artifact; Owner.ID is "<artifact>/<index>"
-)
-
-// Owner is what refers to a blob.
-type Owner struct {
-	Kind string // Instance, Version; without a slash
-	ID   string
-	Node string // where the owner uses the content; "" if it doesn't matter
-}
-
-func refPrefix(blob string) string { return blob + "/" }
-
-func (o Owner) row(blob string) string { return refPrefix(blob) + o.Kind + "/" + o.ID }
-
-func ownerOf(row view.Row[reference]) Owner {
-	parts := strings.SplitN(row.ID, "/", 3)
-	return Owner{Kind: parts[1], ID: parts[2], Node: row.Value.Node}
-}
-
-func blobOf(row string) string {
-	blob, _, _ := strings.Cut(row, "/")
-	return blob
-}
-
-// Record adds to tx that the stored content is a blob of this node, needed by owner.
-func (m *Manager) Record(ctx context.Context, tx *view.Txn, s *Stored, owner Owner) {
-	tx.Check(store.Absent(m.rows.Key(s.ID)))
-	tx.Do(
-		m.rows.Put(s.ID, record{Size: s.Size, Modified: s.Modified, FetchedAt: s.FetchedAt, SHA512: s.SHA512, Facts: s.Facts}),
-		m.locations.Put(s.ID+"/"+m.Node, location{Since: s.FetchedAt}),
-		m.refs.Put(owner.row(s.ID), reference{Node: owner.Node}),
-		m.Events.Op(ctx, about(s.ID), event.Status, "created", map[string]any{"size": s.Size, "sha512": s.SHA512, "node": m.Node}),
-	)
-}
-
-// AddRef adds to tx that owner needs a blob. It fails with fault.NotFound if there is no such live blob; the commit
-// conflicts if the blob ends meanwhile. Adding a reference twice, in one transaction or several, is success.
-func (m *Manager) AddRef(tx *view.Txn, blobID string, owner Owner) error {
-	row, ok := m.rows.Get(blobID)
-	if !ok || row.Value.state() == Deleted {
-		return errNotFound("blob.AddRef", blobID)
-	}
-	key := m.refs.Key(owner.row(blobID))
-	for _, o := range tx.Ops {
-		if o.Key == key {
-			return nil
+// Record adds to tx that the stored content is a blob of this node, needed by owner, and that the blob beneath it, if it has
+// one, is needed by it. It fails with fault.NotFound if that one is not live, and with fault.Invalid if the chain would be
+// too long.
+func (m *Manager) Record(ctx context.Context, tx *view.Txn, s *Stored, owner Owner) error {
+	if s.Base != "" {
+		if err := m.CheckBase(s.Base); err != nil {
+			return err
+		}
+		if err := m.AddRef(tx, s.Base, Owner{Kind: Child, ID: s.ID}); err != nil {
+			return err
 		}
 	}
-	tx.Check(m.rows.At(row, blobID))
-	tx.Do(m.refs.Put(owner.row(blobID), reference{Node: owner.Node}))
+	tx.Check(store.Absent(m.rows.Key(s.ID)))
+	tx.Do(
+		m.rows.Put(s.ID, recordOf(s)),
+		m.locations.Put(s.ID+"/"+m.Node, location{Since: s.FetchedAt}),
+		m.refs.Put(owner.row(s.ID), owner.reference()),
+		m.Events.Op(ctx, about(s.ID), event.Status, "created", map[string]any{"size": s.Size, "sha512": s.SHA512, "node": m.Node}),
+	)
 	return nil
-}
-
-// DropRef adds to tx that owner does not need a blob any more. Dropping what is not there is success.
-func (m *Manager) DropRef(tx *view.Txn, blobID string, owner Owner) {
-	tx.Do(m.refs.Delete(owner.row(blobID)))
-}
-
-// isHere reports whether this node is said to hold a blob.
-func (m *Manager) isHere(id string) bool {
-	_, ok := m.locations.Get(id + "/" + m.Node)
-	return ok
-}
-
-// holders returns the nodes that are said to hold a blob, ascending.
-func (m *Manager) holders(id string) []string {
-	nodes := []string{}
-	for _, l := range m.locations.By("blob", id) {
-		nodes = append(nodes, strings.TrimPrefix(l.ID, id+"/"))
-	}
-	return nodes
 }

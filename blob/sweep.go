@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,49 +24,52 @@ func (m *Manager) sweep(ctx context.Context) error {
 	return errors.Join(m.sweepFiles(ctx), m.sweepRecords(ctx))
 }
 
-// sweepFiles removes every file of ours that neither a blob nor a running Ingest wants. A file is ours if its name begins with a
-// blob's ID.
-func (m *Manager) sweepFiles(ctx context.Context) error {
+// sweepFiles finds every file of ours that neither a blob nor whoever makes one wants, and has its blob's own pass remove it:
+// that pass is also what makes files. A file is ours if its name begins with a blob's ID.
+func (m *Manager) sweepFiles(context.Context) error {
 	found, err := m.files()
 	if err != nil {
 		return err
 	}
-	// Who is held must be looked at before the view is made fresh: what was let go by now, and is a blob, is in it then.
-	var suspects []string
+	strays := map[string][]string{}
 	for _, path := range found {
 		if id := owner(path); !m.isHeld(id) && !m.wants(id, path) {
-			suspects = append(suspects, path)
+			strays[id] = append(strays[id], path)
 		}
 	}
-	if len(suspects) == 0 {
-		return nil
+	ids := slices.Collect(maps.Keys(strays))
+	m.mu.Lock()
+	m.strays = strays
+	m.mu.Unlock()
+	for _, id := range ids {
+		m.loop.Wake(id)
 	}
-	if err := m.View.Fresh(ctx); err != nil {
-		return err
-	}
-	var failed error
-	for _, path := range suspects {
-		if !m.wants(owner(path), path) {
-			failed = errors.Join(failed, m.discard(ctx, path))
-		}
-	}
-	return failed
+	return nil
 }
 
-// wants reports whether a file belongs to a live blob, wherever its content is said to be. Content that lies here unsaid
-// is the business of the blob's own pass; the image stays in any case, because guests' disks lie on top of it.
+// wants reports whether a file belongs to a live blob, wherever its content is said to be. Whether a bootable image is still
+// wanted, and what lies here as content unsaid, is the business of the blob's own pass.
 func (m *Manager) wants(id, path string) bool {
 	row, ok := m.rows.Get(id)
 	if !ok {
 		return m.rows.Unreadable(id) // by this program; a newer one wrote it
 	}
-	if row.Value.state() == Deleted {
-		return false
+	return row.Value.state() != Deleted && (path == m.Path(id) || path == m.cacheImage(row).Path)
+}
+
+// removeStrays removes those files of a live blob that the sweep found and nobody wants.
+func (m *Manager) removeStrays(ctx context.Context, id string) error {
+	m.mu.Lock()
+	found := m.strays[id]
+	delete(m.strays, id)
+	m.mu.Unlock()
+	var failed error
+	for _, path := range found {
+		if !m.wants(id, path) {
+			failed = errors.Join(failed, m.discard(ctx, path))
+		}
 	}
-	img := m.cacheImage(row).Path
-	// While the image is being made, there are files beside it that only the driver knows.
-	beside := filepath.Dir(path) == filepath.Dir(img) && !exists(img)
-	return path == m.Path(id) || path == img || beside
+	return failed
 }
 
 // removeStray removes the files of what is no blob. That a blob is not in the view proves nothing before the view is
@@ -147,7 +152,7 @@ func (m *Manager) sweepRecords(ctx context.Context) error {
 		}
 		tx := view.Txn{Name: "forget blob", Ref: row.ID}
 		tx.Check(m.rows.At(row, row.ID))
-		tx.Do(m.rows.Delete(row.ID), metadata.Gone(metadata.Blob, row.ID))
+		tx.Do(m.rows.Delete(row.ID), m.used.Delete(row.ID), metadata.Gone(metadata.Blob, row.ID))
 		tx.Do(m.Events.Forget(about(row.ID))...)
 		// Another node may be quicker.
 		if err := m.commit(ctx, tx); err != nil && store.FailedChecks(err) == nil {

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strconv"
 
+	"github.com/shakenfist/shakenfist/fault"
 	"github.com/shakenfist/shakenfist/instance/hypervisor"
 	"github.com/shakenfist/shakenfist/network/netdriver"
 )
@@ -112,9 +113,9 @@ func (m *Manager) domainDisk(disk diskStatus) (hypervisor.DomainDisk, error) {
 		}
 		return d, nil
 	}
-	img, _, _, err := m.Blobs.Cached(disk.Blob)
-	if err != nil {
-		return d, err
+	img, ok := m.Blobs.Image(disk.Blob)
+	if !ok {
+		return d, fault.New("instance.domainDisk", fault.NotFound, disk.Blob, "blob not found: disk %s lies on it", disk.Device)
 	}
 	if disk.CDROM {
 		d.Path, d.Format, d.ReadOnly = img.Path, hypervisor.ISO, true

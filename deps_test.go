@@ -32,14 +32,16 @@ var layers = map[string]string{
 	"event/segment":                      "fault internal/step",
 	"internal/moves":                     "fault",
 	"internal/machine":                   "fault",
+	"internal/ociref":                    "fault",
 	"internal/bounded":                   "fault instance/hypervisor network/netdriver",
 	"internal/stepped":                   "+store instance/hypervisor network/netdriver internal/step",
 	"scheduler":                          "fault",
 	"configdrive":                        "fault",
 	"internal/qcow2":                     "fault",
+	"internal/foreign":                   "fault",
 	"internal/qemuimg":                   "+internal/qcow2 internal/step",
 	"instance/hypervisor/internal/feed":  "instance/hypervisor",
-	"instance/hypervisor/internal/image": "instance/hypervisor +internal/qcow2",
+	"instance/hypervisor/internal/image": "instance/hypervisor +internal/qcow2 internal/foreign",
 	"instance/hypervisor/internal/whole": "fault internal/step",
 	"instance/hypervisor/simhv":          "+instance/hypervisor/internal/feed +instance/hypervisor/internal/image +instance/hypervisor/internal/whole",
 	"instance/hypervisor/libvirthv":      "+instance/hypervisor/internal/feed +instance/hypervisor/internal/image +instance/hypervisor/internal/whole +internal/qemuimg",
@@ -52,12 +54,13 @@ var layers = map[string]string{
 	"namespace": "+metadata",
 	"node":      "+internal/view +metadata event internal/moves internal/reconcile",
 	"network":   "+internal/view +namespace +metadata +node internal/lookup internal/moves internal/reconcile network/netdriver",
-	"blob":      "+metadata internal/moves internal/reconcile instance/hypervisor internal/qcow2",
-	"artifact":  "+blob +namespace +metadata internal/lookup",
+	"blob":      "+metadata internal/moves internal/reconcile instance/hypervisor internal/qcow2 internal/foreign",
+	"artifact":  "+blob +namespace +metadata internal/lookup internal/ociref",
+	"upload":    "+blob internal/lookup internal/step",
 	"instance":  "+network +artifact +scheduler +configdrive",
 
 	// 3: the root
-	".": "+instance internal/bounded internal/stepped internal/machine",
+	".": "+instance +upload internal/bounded internal/stepped internal/machine",
 
 	// 4: the two ends of the wire, and what puts simulations together
 	"simulation": "+. store/memstore instance/hypervisor/simhv network/netdriver/simnet",
@@ -65,7 +68,7 @@ var layers = map[string]string{
 	"client":     "api fault",
 
 	// 5: programs
-	"internal/cli":    "client api fault",
+	"internal/cli":    "client api fault internal/ociref",
 	"internal/daemon": "+server +simulation client store/etcdstore instance/hypervisor/libvirthv network/netdriver/netlinknet",
 	"cmd/sf-daemon":   "internal/daemon",
 	"cmd/sf-client":   "internal/cli",

@@ -16,6 +16,7 @@ import (
 	"github.com/shakenfist/shakenfist/namespace"
 	"github.com/shakenfist/shakenfist/network"
 	"github.com/shakenfist/shakenfist/node"
+	"github.com/shakenfist/shakenfist/upload"
 )
 
 // assemble makes the managers. Each gets what it uses, and no more.
@@ -40,12 +41,17 @@ func (c *Cloud) assemble(f Config) {
 	})
 	c.Blobs = blob.New(blob.Deps{
 		View: c.view, Events: c.Events, Driver: f.Hypervisor, Dir: f.Dir, Node: f.Node, Fence: c.Nodes.Fence,
-		Limits: f.ImageLimits, MinFree: minFree(f), Linger: f.Linger, Resync: f.Resync, Log: f.Logger,
+		Limits: f.ImageLimits, MinFree: minFree(f), Linger: f.Linger, Resync: f.Resync,
+		CacheIdle: f.CacheIdle, Verify: f.VerifyEvery, Log: f.Logger,
 	})
 	c.Artifacts = artifact.New(artifact.Deps{
 		View: c.view, Events: c.Events, Blobs: c.Blobs, Namespaces: c.Namespaces, Metadata: c.Metadata, Node: f.Node, Fence: c.Nodes.Fence,
-		Client: f.HTTPClient, ImageURL: f.ImageURL, Patience: f.Patience, MaxFetch: f.Transfer,
+		Client: f.HTTPClient, ImageURL: f.ImageURL, Patience: f.Patience, MaxFetch: f.Transfer, MaxVersions: f.MaxVersions,
 		Linger: f.Linger, Resync: f.Resync, Log: f.Logger,
+	})
+	c.Uploads = upload.New(upload.Deps{
+		View: c.view, Events: c.Events, Blobs: c.Blobs, Dir: f.Dir, Node: f.Node, Fence: c.Nodes.Fence,
+		MaxSize: f.ImageLimits.Bytes, Idle: f.UploadIdle, Resync: f.Resync, Log: f.Logger,
 	})
 	c.Networks = network.New(network.Deps{
 		View: c.view, Events: c.Events, Namespaces: c.Namespaces, Metadata: c.Metadata, Nodes: c.Nodes, Driver: f.Network,
@@ -60,9 +66,10 @@ func (c *Cloud) assemble(f Config) {
 			here, err := f.Network.Info(ctx)
 			return c.Networks.MTU(ctx, here), err
 		},
-		Patience: f.Patience, Deadline: f.Deadline, Linger: f.Linger, Resync: f.Resync, Log: f.Logger,
+		Patience: f.Patience, Deadline: f.Deadline, Transfer: f.Transfer, Linger: f.Linger, Resync: f.Resync,
+		Compress: !f.LooseSnapshots, Thin: f.ThinSnapshots, Log: f.Logger,
 	})
-	c.Nodes.OnDelete(c.Instances.NodeDeleted, c.Networks.NodeDeleted, c.Artifacts.NodeDeleted, c.Blobs.NodeDeleted)
+	c.Nodes.OnDelete(c.Instances.NodeDeleted, c.Networks.NodeDeleted, c.Artifacts.NodeDeleted, c.Uploads.NodeDeleted, c.Blobs.NodeDeleted)
 	c.guardMetadata()
 }
 

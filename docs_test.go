@@ -17,6 +17,7 @@ import (
 	"github.com/shakenfist/shakenfist/instance"
 	"github.com/shakenfist/shakenfist/network"
 	nodes "github.com/shakenfist/shakenfist/node"
+	"github.com/shakenfist/shakenfist/upload"
 )
 
 var update = flag.Bool("update", false, "rewrite what is generated in docs")
@@ -86,6 +87,7 @@ func TestStatesAreThoseOfTheCode(t *testing.T) {
 	states(&b, "network", network.Initial, network.Next)
 	states(&b, "artifact", artifact.Initial, artifact.Next)
 	states(&b, "blob", blob.Created, blob.Next)
+	states(&b, "upload", upload.Created, upload.Next)
 	states(&b, "node", nodes.Created, nodes.Next)
 	generated(t, "docs/states.md", "", "", b.String())
 }

@@ -51,7 +51,7 @@ func (c *Cloud) Run(ctx context.Context) error {
 
 	var loops sync.WaitGroup
 	for _, run := range []func(context.Context){
-		c.Events.Run, c.Blobs.Run, c.Artifacts.Run, c.Networks.Run, c.Instances.Run, c.Nodes.Chores, c.report,
+		c.Events.Run, c.Blobs.Run, c.Uploads.Run, c.Artifacts.Run, c.Networks.Run, c.Instances.Run, c.Nodes.Chores, c.report,
 	} {
 		loops.Go(func() { run(ctx) })
 	}

@@ -34,6 +34,7 @@ import (
 	"github.com/shakenfist/shakenfist/node"
 	"github.com/shakenfist/shakenfist/scheduler"
 	"github.com/shakenfist/shakenfist/store"
+	"github.com/shakenfist/shakenfist/upload"
 )
 
 // The three seams: bring your own, or use the drivers and simulations that come with this module.
@@ -79,11 +80,20 @@ type Config struct {
 	Resync   time.Duration // how often everything is looked at again; 0 means 30 s
 	Patience time.Duration // how long a step may fail for reasons that pass; 0 means 12 s
 	Deadline time.Duration // how long building an instance may take altogether; 0 means 35 min
-	Transfer time.Duration // how long fetching an image may take altogether; 0 means 30 min
+	Transfer time.Duration // how long fetching an image, or copying a disk, may take altogether; 0 means 30 min
 	Halo     time.Duration // how long a released address rests; 0 means 5 min, less than 0 not at all
 	Linger   time.Duration // how long deleted objects can be read; 0 means 1 h
 	LeaseTTL time.Duration // how long a node that fell silent counts as alive; 0 means 10 s
 	Report   time.Duration // between samples of what this node has and uses; 0 means 5 min
+
+	MaxVersions int           // that a new artifact keeps; 0 means artifact.DefaultMaxVersions
+	UploadIdle  time.Duration // how long nobody may add to an upload before it expires; 0 means upload.DefaultIdle
+
+	CacheIdle   time.Duration // how long a bootable image that no instance uses stays; 0 means blob.DefaultCacheIdle
+	VerifyEvery time.Duration // between two looks at all of a blob's copy on this node; 0 means blob.DefaultVerify, less: never
+
+	ThinSnapshots  bool // snapshots that don't say otherwise have only what the guest itself wrote
+	LooseSnapshots bool // snapshots are not compressed
 
 	EventAges   map[event.Type]time.Duration // how long events are kept; a type that is missing or 0 as in event.DefaultAges, less than 0 for ever
 	EventBudget int64                        // bytes that events may take in Dir; 0 means 1 GiB, less than 0 any number
@@ -99,6 +109,7 @@ type Cloud struct {
 	Networks   *network.Manager
 	Artifacts  *artifact.Manager
 	Blobs      *blob.Manager
+	Uploads    *upload.Manager
 	Nodes      *node.Manager
 	Namespaces *namespace.Manager
 	Metadata   *metadata.Manager

@@ -16,6 +16,7 @@ package api
 // fields are only ever added.
 const (
 	ArtifactVersion  = 6
+	UploadVersion    = 3
 	BlobVersion      = 6
 	InstanceVersion  = 14
 	InterfaceVersion = 3

@@ -58,11 +58,22 @@ const (
 	PathArtifactVersions    = "/artifacts/{ref}/versions"
 	PathArtifactMetadata    = "/artifacts/{ref}/metadata"
 	PathArtifactMetadataKey = "/artifacts/{ref}/metadata/{key}"
+	PathArtifactVersion     = "/artifacts/{ref}/versions/{index}"
+	PathArtifactShare       = "/artifacts/{ref}/share"
+	PathArtifactUnshare     = "/artifacts/{ref}/unshare"
+	PathArtifactUpload      = "/artifacts/upload/{name}"
 	PathImages              = "/images" // what artifacts were called once
+
+	PathLabel = "/label/{name...}" // <name>, or <namespace>/<name>
+
+	PathUploads        = "/upload"
+	PathUpload         = "/upload/{uuid}"
+	PathUploadTruncate = "/upload/{uuid}/truncate/{offset}"
 
 	PathBlobs           = "/blobs"
 	PathBlob            = "/blobs/{uuid}"
 	PathBlobData        = "/blobs/{uuid}/data"
+	PathBlobChecksum    = "/blob_checksums/{algorithm}/{hash}"
 	PathBlobMetadata    = "/blobs/{uuid}/metadata"
 	PathBlobMetadataKey = "/blobs/{uuid}/metadata/{key}"
 
@@ -74,7 +85,7 @@ const (
 )
 
 // Path returns pattern with its parameters replaced by args, escaped, in order. An arg may hold slashes and is still one
-// segment. It panics if there are fewer args than parameters or more.
+// segment, unless its parameter ends in three dots: then each slash begins another one. It panics if there are fewer args than parameters or more.
 func Path(pattern string, args ...string) string {
 	var b strings.Builder
 	for {
@@ -86,14 +97,26 @@ func Path(pattern string, args ...string) string {
 		if len(args) == 0 {
 			panic("api.Path: too few args for " + pattern)
 		}
-		b.WriteString(segment(args[0]))
-		args = args[1:]
-		_, pattern, _ = strings.Cut(rest, "}")
+		parameter, after, _ := strings.Cut(rest, "}")
+		if strings.HasSuffix(parameter, "...") {
+			b.WriteString(segments(args[0]))
+		} else {
+			b.WriteString(segment(args[0]))
+		}
+		args, pattern = args[1:], after
 	}
 	if len(args) > 0 {
 		panic("api.Path: too many args for " + b.String())
 	}
 	return b.String()
+}
+
+func segments(text string) string {
+	parts := strings.Split(text, "/")
+	for i, p := range parts {
+		parts[i] = segment(p)
+	}
+	return strings.Join(parts, "/")
 }
 
 // segment escapes text so that no hop takes it for a walk up the path.

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"io"
 	"net/http"
 	"strings"
 
@@ -13,6 +14,7 @@ type call struct {
 	*http.Request
 	namespace string // the caller's; "" on routes that need none
 	args      args
+	body      io.Reader // on routes whose body is raw
 }
 
 // handler answers a call with a body or an error. It never sees the connection.

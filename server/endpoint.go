@@ -97,6 +97,10 @@ func (s *server) serve(w http.ResponseWriter, r *http.Request, rt route) (any, e
 			return nil, unauthorized("unauthorized")
 		}
 	}
+	if rt.raw {
+		c.Request, c.body = r.WithContext(unbounded(r.Context())), newIncoming(w, r.Body)
+		return rt.handle(c)
+	}
 	var err error
 	if c.args, err = readArguments(w, r, rt.known()); err != nil {
 		return nil, err

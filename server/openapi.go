@@ -20,10 +20,11 @@ func document(routes []route, release string) []byte {
 	paths := object{}
 	var tags []string
 	for _, rt := range routes {
-		path, ok := paths[rt.pattern].(object)
+		name := strings.ReplaceAll(rt.pattern, "...}", "}") // the last may hold slashes, which OpenAPI can't say
+		path, ok := paths[name].(object)
 		if !ok {
 			path = object{}
-			paths[rt.pattern] = path
+			paths[name] = path
 		}
 		path[strings.ToLower(rt.method)] = operation(rt, schemas)
 		if !slices.Contains(tags, tagOf(rt.pattern)) {
@@ -88,6 +89,8 @@ func operation(rt route, s *schemas) object {
 	parameters := pathParameters(rt.pattern)
 	if rt.method == http.MethodGet {
 		parameters = append(parameters, queryParameters(rt.args)...)
+	} else if rt.raw {
+		op["requestBody"] = object{"required": true, "content": object{"application/octet-stream": object{}}}
 	} else if len(rt.args) > 0 {
 		op["requestBody"] = object{
 			"required": slices.ContainsFunc(rt.args, func(a arg) bool { return a.must }),
@@ -136,11 +139,12 @@ func tagOf(pattern string) string {
 	return first
 }
 
-var inBraces = regexp.MustCompile(`\{([a-z_]+)\}`)
+var inBraces = regexp.MustCompile(`\{([a-z_]+)(?:\.\.\.)?\}`)
 
 // parameterDocs says what stands in a path.
 var parameterDocs = map[string]string{
 	"ref": "UUID or name", "uuid": "UUID", "node": "name of the node", "namespace": "name of the namespace",
+	"name": "name", "index": "number of the version", "offset": "number of bytes from the beginning",
 	"key": "name of the key", "external": "name of the other namespace",
 }
 

@@ -27,6 +27,7 @@ type route struct {
 	who             who
 	handle          handler
 	args            []arg
+	raw             bool   // the body is no arguments but bytes, read by the handler, and takes as long as it keeps coming
 	stateless       bool   // needs nothing of the state store, so it answers while that is away
 	summary         string // what it does, in a few words: "list instances"
 	out             any    // a value of the type of the body of status 200, media or either; nil means JSON null
@@ -51,7 +52,7 @@ var (
 // routes is the API.
 func (s *server) routes() []route {
 	return slices.Concat(s.plainRoutes(), s.loginRoutes(), s.namespaceRoutes(), s.keyRoutes(), s.instanceRoutes(), s.interfaceRoutes(), s.networkRoutes(),
-		s.nodeRoutes(), s.artifactRoutes(), s.blobRoutes(), s.deleteAllRoutes(), s.metadataRoutes(), s.adminRoutes())
+		s.nodeRoutes(), s.artifactRoutes(), s.versionRoutes(), s.labelRoutes(), s.uploadRoutes(), s.blobRoutes(), s.deleteAllRoutes(), s.metadataRoutes(), s.adminRoutes())
 }
 
 func (s *server) plainRoutes() []route {

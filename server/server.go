@@ -7,12 +7,12 @@ package server
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"log/slog"
 	"net/http"
 	"regexp"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"time"
 
@@ -61,6 +61,7 @@ type server struct {
 	document      func() raw
 	metrics       *metrics
 	mux           *http.ServeMux
+	uploads       *http.ServeMux // of paths that the first would take for those of an artifact called upload
 }
 
 // New returns the REST API of a cloud. The cloud may be started later: until it is ready, requests are answered with 503.
@@ -70,7 +71,7 @@ func New(cloud *shakenfist.Cloud, o Options) http.Handler {
 		cloud: cloud, log: cmp.Or(o.Log, slog.New(slog.DiscardHandler)), zone: cloud.Zone(),
 		tokenLife: cmp.Or(o.TokenLife, 15*time.Minute), tokens: newParser(cloud.Zone()), alsoReady: o.Ready, caCert: o.CACert,
 		noOldGoClient: o.NoOldGoClient, logins: newGate(), lists: newSharing(), guesses: newGuesses(), root: renderRoot(release, cloud.Zone()), docs: renderDocs(),
-		metrics: newMetrics(cloud, o.Store, release), mux: http.NewServeMux(),
+		metrics: newMetrics(cloud, o.Store, release), mux: http.NewServeMux(), uploads: http.NewServeMux(),
 	}
 	s.document = sync.OnceValue(func() raw { return tagged("application/json", document(s.routes(), release)) })
 	byPattern := map[string]map[string]route{}
@@ -81,13 +82,34 @@ func New(cloud *shakenfist.Cloud, o Options) http.Handler {
 		byPattern[rt.pattern][rt.method] = rt
 	}
 	for pattern, methods := range byPattern {
-		s.mux.Handle(exact(pattern), s.endpoint(methods))
+		switch before, _, rest := strings.Cut(pattern, "/{name...}"); {
+		case pattern == api.PathArtifactUpload:
+			s.uploads.Handle(pattern, s.endpoint(methods))
+		case rest:
+			s.mux.HandleFunc(before, notFound) // else ServeMux redirects to the same with a slash
+			s.mux.Handle(pattern, s.endpoint(methods))
+		default:
+			s.mux.Handle(exact(pattern), s.endpoint(methods))
+		}
 	}
 	s.mux.Handle(docsFile().pattern, s.endpoint(map[string]route{http.MethodGet: docsFile()}))
-	s.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		write(w, r, http.StatusNotFound, api.Error{Error: "not found: there is no such path", Status: http.StatusNotFound})
-	})
+	s.mux.HandleFunc("/", notFound)
 	return s
+}
+
+func notFound(w http.ResponseWriter, r *http.Request) {
+	write(w, r, http.StatusNotFound, api.Error{Error: "not found: there is no such path", Status: http.StatusNotFound})
+}
+
+// muxOf returns where a request is served. What is posted below /artifacts/upload is an upload of that name; anything else
+// there is about an artifact called upload, if there is such a route.
+func (s *server) muxOf(r *http.Request) *http.ServeMux {
+	if _, upload := s.uploads.Handler(r); upload != "" {
+		if _, other := s.mux.Handler(r); r.Method == http.MethodPost || other == "/" {
+			return s.uploads
+		}
+	}
+	return s.mux
 }
 
 // exact keeps ServeMux from taking the root for the beginning of every path.
@@ -103,12 +125,12 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
 	id := requestID(r)
 	w.Header().Set(api.HeaderRequestID, id)
-	ctx, cancel := context.WithTimeout(event.WithRequestID(r.Context(), id), patience)
+	ctx, cancel := bounded(event.WithRequestID(r.Context(), id))
 	defer cancel()
 	r = normalised(r.WithContext(ctx))
 	answer := &recorder{ResponseWriter: w}
 	defer s.finish(answer, r, id, start)
-	s.mux.ServeHTTP(answer, r)
+	s.muxOf(r).ServeHTTP(answer, r)
 }
 
 // finish notes how a request ended. A handler that panicked is a defect; the process lives on.

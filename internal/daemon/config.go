@@ -62,9 +62,15 @@ type config struct {
 	PruneAge       int     `env:"MAX_PRUNE_EVENT_AGE" envDefault:"2592000"`                      // the same for prune
 	HistoricAge    int     `env:"MAX_HISTORIC_EVENT_AGE" envDefault:"7776000"`                   // the same for historic
 	EventBudget    int     `env:"EVENT_DISK_BUDGET" envDefault:"1073741824"`                     // bytes of disk that events may take; what is least worth keeping goes first
-	MaxTransfer    int     `env:"MAX_IMAGE_TRANSFER_SECONDS" envDefault:"1800"`                  // seconds that fetching an image may take in all
+	MaxTransfer    int     `env:"MAX_IMAGE_TRANSFER_SECONDS" envDefault:"1800"`                  // seconds that fetching an image, or copying a disk, may take in all
 	MaxImage       float64 `env:"IMAGE_MAX_SIZE" envDefault:"256"`                               // GiB of the largest image that is fetched or uploaded, unpacked if it comes packed
 	MaxVirtual     float64 `env:"IMAGE_MAX_VIRTUAL_SIZE" envDefault:"16384"`                     // GiB that a guest may see of an image
+	MaxVersions    int     `env:"ARTIFACT_MAX_VERSIONS_DEFAULT" envDefault:"3"`                  // versions that a new artifact keeps
+	UploadIdle     int     `env:"UPLOAD_MAXIMUM_IDLE_TIME" envDefault:"86400"`                   // seconds after which an upload expires that nobody adds to
+	CacheIdle      int     `env:"BLOB_TRANSCODE_MAXIMUM_IDLE_TIME" envDefault:"86400"`           // seconds that the bootable form of an image stays when no instance uses it
+	VerifyEvery    int     `env:"CHECKSUM_VERIFICATION_FREQUENCY" envDefault:"86400"`            // seconds between two comparisons of what the disk has of a blob with its checksum; 0 means never
+	Compress       bool    `env:"COMPRESS_SNAPSHOTS" envDefault:"true"`                          // snapshots are compressed
+	ThinSnapshots  bool    `env:"SNAPSHOTS_DEFAULT_TO_THIN" envDefault:"false"`                  // snapshots that don't say otherwise have only what the guest itself wrote
 	ImageURL       string  `env:"IMAGE_DOWNLOAD_URL" envDefault:"https://images.shakenfist.com"` // where debian:12 and its like are
 }
 
@@ -168,6 +174,10 @@ func (c *config) checkNumbers() []problem {
 		{"IP_DELETION_HALO_DURATION", float64(c.Halo), 0, math.MaxInt32},
 		{"CLEANER_DELAY", float64(c.Linger), 1, math.MaxInt32},
 		{"MAX_IMAGE_TRANSFER_SECONDS", float64(c.MaxTransfer), 1, math.MaxInt32},
+		{"ARTIFACT_MAX_VERSIONS_DEFAULT", float64(c.MaxVersions), 1, 100},
+		{"UPLOAD_MAXIMUM_IDLE_TIME", float64(c.UploadIdle), 60, math.MaxInt32},
+		{"BLOB_TRANSCODE_MAXIMUM_IDLE_TIME", float64(c.CacheIdle), 1, math.MaxInt32},
+		{"CHECKSUM_VERIFICATION_FREQUENCY", float64(c.VerifyEvery), 0, math.MaxInt32},
 		{"EVENT_DISK_BUDGET", float64(c.EventBudget), 16 << 20, 1 << 50},
 		{"CPU_OVERCOMMIT_RATIO", c.CPUOvercommit, 0.001, 1e6},
 		{"RAM_OVERCOMMIT_RATIO", c.RAMOvercommit, 0.001, 1e6},

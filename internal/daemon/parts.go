@@ -147,12 +147,18 @@ func (p *parts) config(log *slog.Logger, c config, dir string, hook step.Hook) (
 		Secret: []byte(c.Secret), DNSServers: dns, DefaultBus: c.DiskBus, Limits: c.limits(), ImageURL: c.ImageURL,
 		ImageLimits: blob.Limits{Bytes: gibibytes(c.MaxImage), VirtualBytes: gibibytes(c.MaxVirtual)},
 		EventAges:   c.eventAges(), EventBudget: int64(c.EventBudget),
+		CacheIdle: seconds(c.CacheIdle), VerifyEvery: seconds(c.VerifyEvery),
+		ThinSnapshots: c.ThinSnapshots, LooseSnapshots: !c.Compress,
+		MaxVersions: c.MaxVersions, UploadIdle: seconds(c.UploadIdle),
 		Logger: log, Transfer: seconds(c.MaxTransfer), Halo: seconds(c.Halo), Linger: seconds(c.Linger), Steps: hook,
 	}
 	if p.simulated {
 		cloud.HostRoot = ""                                                // this machine is not the simulated one
 		cloud.Limits.MinimumFreeDiskBytes, cloud.Limits.DiskRatio = 0, 1e6 // simulated disks take no room
 		cloud.HashCost = bcrypt.MinCost                                    // and what keys open is not worth guessing
+	}
+	if c.VerifyEvery == 0 {
+		cloud.VerifyEvery = -1
 	}
 	if c.Halo == 0 {
 		cloud.Halo = -1

@@ -32,12 +32,16 @@ type Blob struct {
 	Size           int64        `json:"size"`  // bytes
 	Modified       Time         `json:"modified"`
 	FetchedAt      Time         `json:"fetched_at"`
-	LastUsed       *Time        `json:"last_used"`
+	LastUsed       *Time        `json:"last_used"`  // when an instance began or ceased to use it
 	DependsOn      *string      `json:"depends_on"` // blob UUID
 	Transcodes     Strings      `json:"transcodes"` // blob UUIDs by format
 	Locations      List[string] `json:"locations"`  // names of nodes
+	Damaged        List[string] `json:"damaged"`    // names of nodes whose copy is bad, which nobody uses
 	ReferenceCount int          `json:"reference_count"`
-	SHA512         *string      `json:"sha512"` // hex
+	SHA512         *string      `json:"sha512"` // hex, as are those that follow
+	SHA256         *string      `json:"sha256"`
+	SHA1           *string      `json:"sha1"`
+	XXH128         *string      `json:"xxh128"`
 	Metadata       Object       `json:"metadata"`
 	Version        int          `json:"version"`            // BlobVersion
 	Instances      List[string] `json:"instances,omitzero"` // UUIDs; absent (nil) in lists, present for a single blob
@@ -67,4 +71,25 @@ type CreateArtifact struct {
 	URL       string  `json:"url"`       // or a shorthand such as debian:12
 	Shared    bool    `json:"shared"`    // for the namespace system only
 	Namespace *string `json:"namespace"` // null: the caller's
+}
+
+// UploadArtifact is the body of POST /artifacts/upload/{name}. It has either an upload or a blob.
+type UploadArtifact struct {
+	UploadUUID *string `json:"upload_uuid"`   // of what was uploaded; it is gone then
+	BlobUUID   *string `json:"blob_uuid"`     // of content that is there
+	SourceURL  *string `json:"source_url"`    // which artifact it is; null: sf://upload/<namespace of the caller>/<name>
+	Shared     bool    `json:"shared"`        // for the namespace system only
+	Namespace  *string `json:"namespace"`     // null: the caller's
+	Type       *string `json:"artifact_type"` // image or other; null: image
+}
+
+// MaxVersions is the body of POST /artifacts/{ref}/versions.
+type MaxVersions struct {
+	MaxVersions *int `json:"max_versions"` // from 1 to 100; null: what new artifacts have
+}
+
+// UpdateLabel is the body of POST and PUT /label/{name}.
+type UpdateLabel struct {
+	BlobUUID    string `json:"blob_uuid"`
+	MaxVersions *int   `json:"max_versions"` // how many blobs it keeps, from 1 to 100; null: as it is
 }

@@ -15,83 +15,154 @@ import (
 	"github.com/shakenfist/shakenfist/internal/step"
 )
 
+// maxRests bounds how often a download waits because a server wants to be left alone.
+const maxRests = 3
+
 // downloader gets one image from its source.
 type downloader struct {
-	m      *Manager
-	id     string // the artifact
-	source string // as it was asked for
-	known  origin // of the version that is there; zero if there is none
-	window window
-	begun  bool // an event says so
+	m         *Manager
+	id        string // the artifact
+	namespace string // whose it is
+	source    string // as it was asked for
+	host      string // of the source
+	client    *http.Client
+	known     origin // of the version that is there; zero if there is none
+	usable    bool   // there is a version, so nobody waits long for a source that is away
+	window    window
+	rests     int
+	said      map[string]bool // what was being done when the source failed; each is told once
+	begun     bool            // an event says so
+	told      int64           // tenths of the content that events told of
 }
 
-// try asks the source once. If it has new content, that is stored and becomes part of o.
-func (d *downloader) try(ctx context.Context, o *outcome) (err error) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	b := &body{ctx: ctx, stall: d.m.Stall}
-	defer func() {
-		d.window.reached(b.got)
-		if err != nil && ctx.Err() != nil {
-			err = context.Cause(ctx) // why it was cut off says more than that it was
+// run gets what the source has. If that is new, it is stored and becomes part of o.
+func (d *downloader) run(ctx context.Context, o *outcome) error {
+	var next *conn
+	odd := false
+	for {
+		err := d.whole(ctx, next, o)
+		var a *anew
+		switch {
+		case !errors.As(err, &a):
+			return err
+		case a.odd && odd:
+			if a.next != nil {
+				a.next.close()
+			}
+			return a.error
+		case a.odd:
+			odd = true
+			d.mention(ctx, a.error)
 		}
-	}()
-	patience := min(d.m.Stall, d.window.left())
-	answer := d.watchdog(cancel, patience)
-	defer answer.Stop()
-	url, err := d.m.resolve(ctx, d.source)
-	if err != nil {
-		return err
+		next = a.next
 	}
-	resp, err := d.m.ask(ctx, url, d.known)
-	if err != nil {
-		return err
-	}
-	answer.Stop()
-	defer resp.Body.Close() //nolint:errcheck // only read
-	if unchanged(resp, url, d.known) {
-		return nil
-	}
-	b.watchdog = d.watchdog(cancel, b.stall)
-	defer b.watchdog.Stop()
-	b.reader, b.size = resp.Body, resp.ContentLength
-	return d.store(ctx, resp, url, b, o)
 }
 
-// watchdog cuts an attempt off when the server is silent for too long.
-func (d *downloader) watchdog(cancel context.CancelCauseFunc, limit time.Duration) *time.Timer {
-	return time.AfterFunc(limit, func() {
-		cancel(fault.New("fetch image", fault.Unavailable, d.id, "the server sent nothing for %s", limit.Round(time.Second)))
-	})
-}
-
-func (d *downloader) store(ctx context.Context, resp *http.Response, url string, b *body, o *outcome) error {
-	if err := refusal(resp); err != nil {
-		return err
+// whole gets one content, from its first byte to its last. The answer c begins it; nil asks for one. It fails with an *anew if
+// the source has to be asked for its beginning again.
+func (d *downloader) whole(ctx context.Context, c *conn, o *outcome) error {
+	if c == nil {
+		var err error
+		if c, err = d.first(ctx); c == nil {
+			return err
+		}
 	}
+	s := &stream{ctx: ctx, d: d, conn: c}
+	defer func() { s.conn.close() }()
 	if !d.begun {
 		d.begun = true
-		d.say(ctx, "image download started", map[string]any{"url": redact(url), "bytes": b.size})
+		d.say(ctx, "image download started", map[string]any{"url": redact(c.from.URL), "bytes": c.size})
 	}
-	b.tell = func(percent int64) { d.say(ctx, fmt.Sprintf("image download %d %%", percent), nil) }
-	modified, _ := http.ParseTime(resp.Header.Get("Last-Modified")) // zero if it isn't said, or not as it should be
-	stored, err := d.m.Blobs.Ingest(ctx, blob.Content{Reader: b, Size: b.size, Modified: modified})
-	if err != nil {
-		return err
+	sum := c.sum
+	if sum == (blob.Sum{}) {
+		sum = d.listedSum(ctx, c.from.URL)
 	}
-	o.stored = stored
-	o.from = origin{URL: url, ETag: resp.Header.Get("ETag"), LastModified: resp.Header.Get("Last-Modified"), Length: b.size}
-	return nil
+	stored, err := d.m.Blobs.Ingest(ctx, blob.Content{Reader: s, Size: c.size, Modified: c.modified, Sum: sum})
+	o.received = s.got
+	switch {
+	case err == nil:
+		o.stored, o.from, o.sum = stored, c.from, sum
+		return nil
+	case s.end != nil && s.end != io.EOF: //nolint:errorlint // by stream
+		return s.end
+	case ctx.Err() == nil && fault.KindOf(err) == fault.Unavailable:
+		return &anew{error: err, odd: true} // all came, and is not what it should be
+	}
+	return err
 }
 
-// rest says that the source is asked again, and waits for the moment. It returns false if ctx ended.
-func (d *downloader) rest(ctx context.Context, err error, pause time.Duration) bool {
-	d.say(ctx, "image source failed, trying again", map[string]any{"error": fault.Text(err)})
+// first gets the beginning of the content, or nil if there is nothing new.
+func (d *downloader) first(ctx context.Context) (*conn, error) {
+	for {
+		err := d.calm(ctx)
+		if err == nil {
+			var c *conn
+			if c, err = d.connect(ctx, d.open); err == nil {
+				return c, nil
+			}
+		}
+		if !d.again(ctx, err) {
+			return nil, err
+		}
+	}
+}
+
+// calm waits while the server wants to be left alone. Who has a version doesn't wait.
+func (d *downloader) calm(ctx context.Context) error {
+	pause := d.m.turns.silence(d.host)
+	if pause == 0 {
+		return nil
+	}
+	if d.usable {
+		return fault.Because(opConnect, fault.Unavailable, "", busy(pause), "the server was not asked")
+	}
+	select {
+	case <-time.After(pause):
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// again says whether a source is asked again after an error, and waits for the moment. It returns false if ctx ended.
+func (d *downloader) again(ctx context.Context, err error) bool {
+	pause, again := d.window.next(err)
+	if b, ok := errors.AsType[busy](err); ok {
+		d.m.turns.hush(d.host, time.Duration(b))
+		if d.rests++; d.rests <= maxRests {
+			pause, again = max(pause, time.Duration(b)), true
+			d.window.extend(pause)
+		}
+	}
+	if !again || d.usable && d.window.best == 0 || ctx.Err() != nil {
+		return false
+	}
+	d.mention(ctx, err)
 	select {
 	case <-time.After(pause):
 		return true
 	case <-ctx.Done():
 		return false
+	}
+}
+
+// mention records that the source is asked again, once for each thing that can fail: the event at the end has the whole story.
+func (d *downloader) mention(ctx context.Context, err error) {
+	var e *fault.Error
+	if errors.As(err, &e) && !d.said[e.Op] {
+		d.said[e.Op] = true
+		d.say(ctx, "image source failed, trying again", map[string]any{"error": fault.Text(err)})
+	}
+}
+
+// progress tells how far the content is, at every tenth of it and never twice.
+func (d *downloader) progress(ctx context.Context, got, size int64) {
+	if size <= 0 {
+		return
+	}
+	if tenth := got / max(size/10, 1); tenth > d.told && tenth < 10 {
+		d.told = tenth
+		d.say(ctx, fmt.Sprintf("image download %d %%", 10*tenth), nil)
 	}
 }
 
@@ -101,47 +172,4 @@ func (d *downloader) say(ctx context.Context, message string, extra map[string]a
 	if err != nil {
 		d.m.Log.DebugContext(ctx, "progress not recorded", slog.String("artifact", d.id), slog.Any("error", err))
 	}
-}
-
-// body reads a response, watches that it keeps coming, and tells how far it is.
-type body struct {
-	ctx      context.Context //nolint:containedctx // lives as long as one attempt
-	reader   io.Reader
-	watchdog *time.Timer
-	stall    time.Duration
-	size     int64 // bytes; -1 if unknown
-	got      int64 // bytes so far
-	tell     func(percent int64)
-}
-
-func (b *body) Read(p []byte) (int, error) {
-	b.watchdog.Reset(b.stall)
-	n, err := b.reader.Read(p)
-	b.watchdog.Stop()
-	before := b.got
-	b.got += int64(n)
-	if tenth := b.tenth(b.got); tenth > b.tenth(before) && tenth < 10 {
-		b.tell(10 * tenth)
-	}
-	if err == nil || errors.Is(err, io.EOF) {
-		return n, err
-	}
-	if b.ctx.Err() != nil {
-		return n, context.Cause(b.ctx)
-	}
-	return n, fault.Because("fetch image", fault.Unavailable, "", err, "the connection broke after %s", b.progress())
-}
-
-func (b *body) tenth(got int64) int64 {
-	if b.size <= 0 {
-		return 0
-	}
-	return got / max(b.size/10, 1)
-}
-
-func (b *body) progress() string {
-	if b.size < 0 {
-		return fmt.Sprintf("%d bytes", b.got)
-	}
-	return fmt.Sprintf("%d of %d bytes", b.got, b.size)
 }

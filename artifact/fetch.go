@@ -16,27 +16,37 @@ type outcome struct {
 	began      time.Time
 	stored     *blob.Stored // new content, on disk and protected; nil if there is none
 	from       origin       // of stored
+	sum        blob.Sum     // by which stored was checked; zero if its source offered none
 	err        error        // why there is none, if the source did not say that it has nothing new
+	attempts   int          // how often the source was asked
+	received   int64        // bytes of its content that came at last
+	repaired   int          // blobs whose lost or damaged content this is
 }
 
 // fetch brings an artifact to the generation that is wanted.
 func (m *Manager) fetch(ctx context.Context, row row) error {
-	select {
-	case m.slots <- struct{}{}:
-		defer func() { <-m.slots }()
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 	m.mu.Lock()
 	o := m.fetched[row.ID]
 	m.mu.Unlock()
 	if o == nil {
-		if o = m.download(ctx, row); ctx.Err() != nil && o.stored == nil {
+		end, err := m.turns.take(ctx, row.ID, row.Value.Namespace, m.hostOf(row.Value.SourceURL))
+		if end == nil {
+			return err
+		}
+		o = m.download(ctx, row)
+		end()
+		if ctx.Err() != nil && o.stored == nil {
 			return context.Cause(ctx) // cut off, which says nothing about the source
 		}
 		m.mu.Lock()
 		m.fetched[row.ID] = o
 		m.mu.Unlock()
+	}
+	if o.stored != nil {
+		n, err := m.Blobs.Repair(ctx, o.stored)
+		if o.repaired += n; err != nil {
+			return err
+		}
 	}
 	if err := m.View.Retry(ctx, func() error { return m.conclude(ctx, row.ID, o) }); err != nil {
 		return err
@@ -70,7 +80,7 @@ func (m *Manager) newest(ctx context.Context, id string) (blob.Blob, int, bool) 
 // conclude records an outcome in one commit: blob, version, reference, status, event, and the end of old versions.
 func (m *Manager) conclude(ctx context.Context, id string, o *outcome) error {
 	row, ok := m.rows.Get(id)
-	if !ok || !row.Value.Deleted.IsZero() || m.isConcluded(ctx, id, o) {
+	if !ok || !row.Value.Deleted.IsZero() || m.isConcluded(id, o) {
 		return nil
 	}
 	was, _ := m.statuses.Get(id)
@@ -78,7 +88,10 @@ func (m *Manager) conclude(ctx context.Context, id string, o *outcome) error {
 	now.Done, now.Error, now.Kind = o.generation, "", ""
 	tx := view.Txn{Name: "conclude fetch", Ref: id}
 	tx.Check(m.rows.At(row, id), m.statuses.At(was, id))
-	message, extra := m.judge(ctx, &tx, row, &now, o)
+	message, extra, err := m.judge(ctx, &tx, row, &now, o)
+	if err != nil {
+		return err
+	}
 	if err := m.move(ctx, &tx, id, stateOf(row.Value, was.Value), now.State, event.Status, message, extra); err != nil {
 		return err
 	}
@@ -87,72 +100,92 @@ func (m *Manager) conclude(ctx context.Context, id string, o *outcome) error {
 }
 
 // isConcluded reports whether a commit whose answer was lost has succeeded.
-func (m *Manager) isConcluded(ctx context.Context, id string, o *outcome) bool {
-	if o.stored == nil {
-		return m.status(id).Done >= o.generation
-	}
-	_, err := m.Blobs.Get(ctx, o.stored.ID)
-	return err == nil
+func (m *Manager) isConcluded(id string, o *outcome) bool {
+	return m.status(id).Done >= o.generation
 }
 
 // judge decides what an outcome makes of the artifact, adds that to tx and to its status, and says it for people. What is
 // there is never taken away by a fetch that failed.
-func (m *Manager) judge(ctx context.Context, tx *view.Txn, row row, s *status, o *outcome) (string, map[string]any) {
+func (m *Manager) judge(ctx context.Context, tx *view.Txn, row row, s *status, o *outcome) (string, map[string]any, error) {
 	have, index, usable := m.newest(ctx, row.ID)
-	took := map[string]any{"seconds": time.Since(o.began).Seconds()}
+	extra := map[string]any{"seconds": time.Since(o.began).Seconds(), "attempts": o.attempts}
+	if usable {
+		extra["version"] = index
+	}
 	switch {
-	case o.err != nil && usable:
-		took["version"], took["error"] = index, fault.Text(o.err)
-		s.State = Created
-		return "image could not be looked at again, using the version that is there", took
 	case o.err != nil:
+		extra["error"], extra["received"] = fault.Text(o.err), o.received
+		if usable {
+			s.State = Created
+			return "image could not be looked at again, using the version that is there", extra, nil
+		}
 		s.State, s.Error, s.Kind = Error, fault.Text(o.err), fault.KindOf(o.err)
-		took["error"] = s.Error
-		return "image fetch failed", took
+		return "image fetch failed", extra, nil
 	case o.stored == nil:
-		took["version"] = index
 		s.State = Created
-		return "image unchanged at its source", took
+		return "image unchanged at its source", extra, nil
 	}
 	s.State, s.From = Created, o.from
+	extra["bytes"], extra["received"], extra["sha512"] = o.stored.Size, o.received, o.stored.SHA512
+	if o.sum != (blob.Sum{}) {
+		extra["checked"] = o.sum.Algorithm // it is what its source says it is
+	}
+	if o.repaired > 0 {
+		extra["repaired"] = o.repaired
+	}
 	if usable && have.SHA512 == o.stored.SHA512 {
-		took["version"] = index
-		return "image unchanged: its source sent the same content", took
+		return "image unchanged: its source sent the same content", extra, nil
 	}
 	s.Index++
-	v := versionRow(row.ID, s.Index)
-	m.Blobs.Record(ctx, tx, o.stored, m.owner(v))
-	tx.Do(m.versions.Put(v, version{Blob: o.stored.ID, Created: time.Now()}))
+	id, err := m.keep(ctx, tx, o.stored, versionRow(row.ID, s.Index))
+	if err != nil {
+		return "", nil, err
+	}
 	old := m.versions.By("artifact", row.ID)
 	m.drop(tx, old[:max(0, min(len(old)+1-row.Value.MaxVersions, perCommit))])
-	took["version"], took["blob"], took["bytes"], took["sha512"] = s.Index, o.stored.ID, o.stored.Size, o.stored.SHA512
-	return "image fetched", took
+	extra["version"], extra["blob"] = s.Index, id
+	return "image fetched", extra, nil
+}
+
+// keep adds to tx that stored content is that of a version, and returns its blob: one that has these bytes already, so that
+// they take no room twice, or a new one.
+func (m *Manager) keep(ctx context.Context, tx *view.Txn, stored *blob.Stored, key string) (blobID string, err error) {
+	owner := m.owner(key)
+	owner.Ahead = true
+	blobID, twin := m.Blobs.Twin(stored)
+	if twin {
+		err = m.Blobs.AddRef(tx, blobID, owner)
+	} else {
+		blobID = stored.ID
+		err = m.Blobs.Record(ctx, tx, stored, owner)
+	}
+	tx.Do(m.versions.Put(key, version{Blob: blobID, Created: time.Now()}))
+	return blobID, err
 }
 
 // download gets what the source has, asking again while the fault may pass and the source gets further.
 func (m *Manager) download(ctx context.Context, row row) *outcome {
-	o := &outcome{generation: row.Value.Fetch.Generation, began: time.Now()}
+	const op = "fetch image"
+	r := row.Value
+	o := &outcome{generation: r.Fetch.Generation, began: time.Now()}
 	bounded, cancel := context.WithTimeoutCause(ctx, m.MaxFetch,
-		fault.New("fetch image", fault.Unavailable, row.ID, "it took longer than %s in all", m.MaxFetch))
+		fault.New(op, fault.Unavailable, row.ID, "it took longer than %s in all", m.MaxFetch))
 	defer cancel()
-	_, _, usable := m.newest(ctx, row.ID)
-	d := downloader{m: m, id: row.ID, source: row.Value.SourceURL, window: newWindow(m.Patience)}
-	if usable {
+	d := downloader{
+		m: m, id: row.ID, namespace: r.Namespace, source: r.SourceURL, host: m.hostOf(r.SourceURL), client: m.clientFor(r.Namespace),
+		window: newWindow(m.Patience), said: map[string]bool{},
+	}
+	if _, _, d.usable = m.newest(ctx, row.ID); d.usable {
 		d.known = m.status(row.ID).From
 		d.window.until = time.Now().Add(m.Patience / 4) // what is there will do if the source is away
 	}
-	for {
-		err := d.try(bounded, o)
-		if err == nil {
-			return o
-		}
-		pause, again := d.window.next(err)
-		if usable && d.window.best == 0 {
-			again = false
-		}
-		if !again || !d.rest(bounded, err, pause) {
-			o.err = fault.Because("fetch image", fault.KindOf(err), row.ID, err, "fetch image %s%s", redact(row.Value.SourceURL), d.window.tried(o.began))
-			return o
-		}
+	err := d.run(bounded, o)
+	if err != nil && bounded.Err() != nil {
+		err = context.Cause(bounded) // why it was cut off says more than that it was
 	}
+	o.attempts = d.window.attempts
+	if err != nil {
+		o.err = fault.Because(op, fault.KindOf(err), row.ID, err, "fetch image %s%s", redact(r.SourceURL), d.window.tried(o.began))
+	}
+	return o
 }

@@ -47,7 +47,7 @@ func TestAnImageBecomesAVersionWithABootableImage(t *testing.T) {
 		require.EqualValues(t, len(image), b.Size)
 		require.Len(t, b.SHA512, 128)
 		require.True(t, yesterday().Equal(b.Modified), "modified %s", b.Modified)
-		require.Equal(t, []blob.Owner{{Kind: blob.Version, ID: a.ID + "/000000000001"}}, b.Owners)
+		require.Equal(t, []blob.Owner{{Kind: blob.Version, ID: a.ID + "/000000000001", Ahead: true}}, b.Owners)
 		stored, err := os.ReadFile(c.blobs.Path(b.ID))
 		require.NoError(t, err)
 		require.Equal(t, image, stored)
@@ -292,21 +292,18 @@ func TestContentThatWasLostIsFetchedAgain(t *testing.T) {
 		require.NoError(t, err)
 		synctest.Wait()
 		lost := a.Versions[0].Blob
-		content, err := os.ReadFile(c.blobs.Path(lost))
-		require.NoError(t, err)
 		require.NoError(t, os.Remove(c.blobs.Path(lost)))
 		time.Sleep(2 * resync)
 		require.False(t, c.blobs.Held(lost))
 
-		a, err = c.fetched(imageURL)
+		again, err := c.fetched(imageURL)
 		require.NoError(t, err)
-		require.Len(t, a.Versions, 2)
-		require.True(t, c.blobs.Held(a.Versions[1].Blob))
-
-		// The disk it was on is back.
-		require.NoError(t, os.WriteFile(c.blobs.Path(lost), content, 0o600))
-		time.Sleep(2 * resync)
+		require.Equal(t, a.Versions, again.Versions, "the same content needs no other version")
 		require.True(t, c.blobs.Held(lost))
+		content, err := os.ReadFile(c.blobs.Path(lost))
+		require.NoError(t, err)
+		require.Equal(t, disk(10, 1), content)
+		time.Sleep(2 * resync)
 		c.consistent()
 	})
 }
@@ -329,7 +326,7 @@ func TestWhoWaitsIsToldAndAnIdleNodeAsksNothing(t *testing.T) {
 		synctest.Wait()
 		require.Empty(t, c.artifacts.Busy())
 		before := w.store.Stats()
-		time.Sleep(24 * time.Hour)
+		time.Sleep(23 * time.Hour) // content is read and compared once a day
 		require.Equal(t, before, w.store.Stats())
 	})
 }

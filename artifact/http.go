@@ -8,59 +8,63 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
+	"time"
 
 	"github.com/shakenfist/shakenfist/fault"
 )
 
-// maxRedirects bounds how often a source may send us elsewhere.
-const maxRedirects = 10
+// What was being done when a source failed.
+const (
+	opConnect = "ask image source"   // no answer
+	opAnswer  = "understand source"  // an answer that is no image
+	opRead    = "read image source"  // it broke off
+	opCheck   = "check image source" // what came is not what it should be
+)
 
-// newClient returns a client that downloads images: as they are, and without a time limit of its own.
-func newClient(given *http.Client) *http.Client {
-	c := &http.Client{}
-	if given != nil {
-		*c = *given
+// ask asks for the content at a URL. It returns nil if that is what is known. It fails with fault.Unavailable if trying again
+// may help, and with fault.Invalid or fault.Forbidden if not.
+func ask(ctx context.Context, client *http.Client, from string, known origin) (*offer, error) {
+	header := http.Header{}
+	if known.URL == from {
+		setIf(header, "If-None-Match", known.ETag)
+		setIf(header, "If-Modified-Since", known.LastModified)
 	}
-	if t, ok := http.DefaultTransport.(*http.Transport); ok && c.Transport == nil {
-		t = t.Clone()
-		t.DisableCompression = true // bytes are kept as they lie at the source
-		t.DisableKeepAlives = true  // the next image is far away, in time and in place
-		c.Transport = t
+	resp, err := get(ctx, client, from, header)
+	if err != nil {
+		return nil, err
 	}
-	c.Timeout = 0
-	c.CheckRedirect = func(req *http.Request, via []*http.Request) error {
-		const op = "fetch image"
-		if len(via) > maxRedirects {
-			return fault.New(op, fault.Invalid, "", "the server redirected more than %d times, last to %s: check the URL", maxRedirects, redact(req.URL.String()))
+	err = statusError(resp, known.URL == from)
+	if err == nil && !unchanged(resp, from, known) {
+		if err = refusal(resp); err == nil {
+			return offerOf(resp, from), nil
 		}
-		if s := req.URL.Scheme; s != "http" && s != "https" {
-			return fault.New(op, fault.Invalid, "", "the server redirected to %s, which is neither http nor https", redact(req.URL.String()))
-		}
-		return nil
 	}
-	return c
+	_ = resp.Body.Close()
+	return nil, err
 }
 
-// ask asks for the content at a URL, or for nothing if it is still what is known. It fails with fault.Unavailable if trying
-// again may help, and with fault.Invalid if not.
-func (m *Manager) ask(ctx context.Context, from string, known origin) (*http.Response, error) {
+// offerOf describes the content that a response begins.
+func offerOf(resp *http.Response, from string) *offer {
+	o := &offer{reader: resp.Body, size: resp.ContentLength, sum: sumOfHeader(resp.Header)}
+	o.modified, _ = http.ParseTime(resp.Header.Get("Last-Modified")) // zero if it isn't said, or not as it should be
+	o.from = origin{URL: from, ETag: resp.Header.Get("ETag"), LastModified: resp.Header.Get("Last-Modified"), Length: o.size}
+	o.resumable = validator(resp.Header) != ""
+	return o
+}
+
+// get makes one request. The response may have any status.
+func get(ctx context.Context, client *http.Client, from string, header http.Header) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, from, http.NoBody)
 	if err != nil {
-		return nil, fault.New("fetch image", fault.Invalid, "", "%s cannot be asked for", redact(from))
+		return nil, fault.New(opConnect, fault.Invalid, "", "%s cannot be asked for", redact(from))
 	}
+	req.Header = header
 	req.Header.Set("User-Agent", "shakenfist")
-	req.Header.Set("Accept-Encoding", "identity")
-	if known.URL == from {
-		setIf(req.Header, "If-None-Match", known.ETag)
-		setIf(req.Header, "If-Modified-Since", known.LastModified)
-	}
-	resp, err := m.client.Do(req)
+	req.Header.Set("Accept-Encoding", "identity") // bytes are kept as they lie at the source
+	resp, err := client.Do(req)
 	if err != nil {
 		return nil, connectionError(err)
-	}
-	if err := statusError(resp, known.URL == from); err != nil {
-		_ = resp.Body.Close()
-		return nil, err
 	}
 	return resp, nil
 }
@@ -92,31 +96,51 @@ func unchanged(resp *http.Response, from string, known origin) bool {
 func refusal(resp *http.Response) error {
 	kind, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type"))
 	if err == nil && (kind == "text/html" || kind == "application/xhtml+xml") {
-		return fault.New("fetch image", fault.Invalid, "", "the server answered with an HTML page, not with a disk image: check the URL, and whether it wants a login")
+		return fault.New(opAnswer, fault.Invalid, "", "the server answered with an HTML page, not with a disk image: check the URL, and whether it wants a login")
 	}
 	return nil
 }
 
 func statusError(resp *http.Response, conditional bool) error {
-	const op = "fetch image"
 	switch code := resp.StatusCode; {
 	case code == http.StatusOK, code == http.StatusNotModified && conditional:
 		return nil
 	case code >= 500, code == http.StatusTooManyRequests, code == http.StatusRequestTimeout, code == http.StatusTooEarly:
-		return fault.New(op, fault.Unavailable, "", "the server answered %s", resp.Status)
+		if pause := retryAfter(resp); pause > 0 {
+			return fault.Because(opAnswer, fault.Unavailable, "", busy(pause), "the server answered %s", resp.Status)
+		}
+		return fault.New(opAnswer, fault.Unavailable, "", "the server answered %s", resp.Status)
 	case code == http.StatusNotFound, code == http.StatusGone:
-		return fault.New(op, fault.Invalid, "", "the server answered %s: there is no such image, check the URL", resp.Status)
+		return fault.New(opAnswer, fault.Invalid, "", "the server answered %s: there is no such image, check the URL", resp.Status)
 	case code == http.StatusUnauthorized, code == http.StatusForbidden:
-		return fault.New(op, fault.Invalid, "", "the server answered %s: it does not give this image to us, check the URL and whether it wants a login", resp.Status)
+		return fault.New(opAnswer, fault.Invalid, "", "the server answered %s: it does not give this image to us, check the URL and whether it wants a login", resp.Status)
 	}
-	return fault.New(op, fault.Invalid, "", "the server answered %s instead of an image: check the URL", resp.Status)
+	return fault.New(opAnswer, fault.Invalid, "", "the server answered %s instead of an image: check the URL", resp.Status)
+}
+
+// busy says for how long a server wants to be left alone.
+type busy time.Duration
+
+func (b busy) Error() string {
+	return "it wants to be left alone for " + time.Duration(b).Round(time.Second).String()
+}
+
+// retryAfter returns how long a server wants to be left alone; 0 if it doesn't say.
+func retryAfter(resp *http.Response) time.Duration {
+	text := resp.Header.Get("Retry-After")
+	if n, err := strconv.Atoi(text); err == nil {
+		return time.Duration(min(n, int(maxQuiet/time.Second))) * time.Second
+	}
+	if at, err := http.ParseTime(text); err == nil {
+		return min(time.Until(at), maxQuiet)
+	}
+	return 0
 }
 
 // connectionError sorts why there is no response. The URL in it is dropped: it may hold a secret.
 func connectionError(err error) error {
-	const op = "fetch image"
 	if known, ok := errors.AsType[*fault.Error](err); ok {
-		return known // by the redirect policy
+		return known // by the redirect policy, or the guard
 	}
 	if wrapped, ok := errors.AsType[*url.Error](err); ok {
 		err = wrapped.Err
@@ -125,9 +149,9 @@ func connectionError(err error) error {
 	var certificate *tls.CertificateVerificationError
 	switch {
 	case errors.As(err, &dns) && dns.IsNotFound:
-		return fault.New(op, fault.Invalid, "", "there is no host %s: check the URL", dns.Name)
+		return fault.New(opConnect, fault.Invalid, "", "there is no host %s: check the URL", dns.Name)
 	case errors.As(err, &certificate):
-		return fault.Because(op, fault.Invalid, "", certificate.Err, "the server cannot prove who it is")
+		return fault.Because(opConnect, fault.Invalid, "", certificate.Err, "the server cannot prove who it is")
 	}
-	return fault.Because(op, fault.Unavailable, "", err, "the server cannot be reached, or broke off")
+	return fault.Because(opConnect, fault.Unavailable, "", err, "the server cannot be reached, or broke off")
 }

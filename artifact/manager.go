@@ -30,8 +30,7 @@ const (
 
 // Bounds of what a node does at once.
 const (
-	maxDownloads = 16
-	workers      = 1024 // a pass costs nothing while it waits for its turn to download, and deletes must not wait with it
+	workers = 1024 // a pass costs nothing while it waits for its turn to download, and deletes must not wait with it
 )
 
 // Deps is what a manager needs.
@@ -45,6 +44,9 @@ type Deps struct {
 	Fence      func() store.Check // holds while this process speaks for its node; nil: always
 
 	Client      *http.Client  // fetches; its redirect policy and time limit are replaced; nil means one of its own
+	Sources     Sources       // where images may come from
+	Proxy       *Proxy        // asked in place of sources; nil: none
+	PerHost     int           // how many downloads one host gives at a time; 0 means 4
 	ImageURL    string        // where shorthands such as debian:12 lie; "" means DefaultImageURL
 	CirrosURL   string        // where the shorthand cirros lies; "" means DefaultCirrosURL
 	MaxVersions int           // of a new artifact; 0 means DefaultMaxVersions
@@ -65,6 +67,7 @@ func (d *Deps) setDefaults() {
 	d.Stall = cmp.Or(d.Stall, DefaultStall)
 	d.MaxFetch = cmp.Or(d.MaxFetch, DefaultMaxFetch)
 	d.Linger = cmp.Or(d.Linger, DefaultLinger)
+	d.PerHost = cmp.Or(d.PerHost, defaultPerHost)
 	d.ImageURL = cmp.Or(d.ImageURL, DefaultImageURL)
 	d.CirrosURL = cmp.Or(d.CirrosURL, DefaultCirrosURL)
 }
@@ -72,13 +75,12 @@ func (d *Deps) setDefaults() {
 // Manager keeps the artifacts of the cloud and fetches those that this node shall fetch.
 type Manager struct {
 	Deps
-	client   *http.Client
 	rows     *view.Table[record]
 	statuses *view.Table[status]
 	versions *view.Table[version]
 	claims   *view.Table[claim]
 	loop     reconcile.Loop
-	slots    chan struct{}             // one for each download under way
+	turns    *turns                    // of downloads
 	onChange []func(artifactID string) // fixed before Run
 
 	mu      sync.Mutex
@@ -90,12 +92,10 @@ func New(d Deps) *Manager {
 	d.setDefaults()
 	m := &Manager{
 		Deps:     d,
-		client:   newClient(d.Client),
 		rows:     view.NewTable[record](d.View, "artifact"),
 		statuses: view.NewTable[status](d.View, "artifact-status"),
 		versions: view.NewTable[version](d.View, "artifact-version"),
 		claims:   view.NewTable[claim](d.View, "artifact-url"),
-		slots:    make(chan struct{}, maxDownloads),
 		fetched:  map[string]*outcome{},
 	}
 	m.addIndexes()
@@ -103,6 +103,7 @@ func New(d Deps) *Manager {
 		Name: "artifacts", Reconcile: m.reconcile, All: m.ids, Sweep: m.sweep,
 		Resync: d.Resync, Workers: workers, Log: d.Log,
 	}
+	m.turns = newTurns(d.PerHost, m.loop.Wake)
 	m.rows.OnChange(func(id string) {
 		if row, ok := m.rows.Get(id); ok && row.Value.Deleted.IsZero() {
 			m.loop.Wake(id)

@@ -1,9 +1,9 @@
 package artifact
 
 import (
-	"bytes"
 	"context"
 	"io"
+	"net/http"
 	"regexp"
 	"slices"
 	"strconv"
@@ -15,14 +15,14 @@ import (
 // release is a link to a release in CirrOS's listing.
 var release = regexp.MustCompile(`href="(?:\./)?([0-9]{1,4})\.([0-9]{1,4})\.([0-9]{1,4})/?"`)
 
-// maxListing bounds the listing, in bytes.
+// maxListing bounds listings of releases and checksums, in bytes.
 const maxListing = 1 << 20
 
 // resolve returns the URL that a source means. For the shorthand cirros it asks for the newest release.
-func (m *Manager) resolve(ctx context.Context, source string) (string, error) {
+func (m *Manager) resolve(ctx context.Context, client *http.Client, source string) (string, error) {
 	switch {
 	case source == "cirros":
-		newest, err := m.newestCirros(ctx)
+		newest, err := m.newestCirros(ctx, client)
 		if err != nil {
 			return "", err
 		}
@@ -39,20 +39,14 @@ func (m *Manager) cirrosURL(version string) string {
 	return strings.TrimRight(m.CirrosURL, "/") + "/" + version + "/cirros-" + version + "-x86_64-disk.img"
 }
 
-func (m *Manager) newestCirros(ctx context.Context) (string, error) {
-	const op = "fetch image"
+func (m *Manager) newestCirros(ctx context.Context, client *http.Client) (string, error) {
 	listing := strings.TrimRight(m.CirrosURL, "/") + "/"
-	resp, err := m.ask(ctx, listing, origin{})
+	page, err := small(ctx, client, listing)
 	if err != nil {
-		return "", fault.Wrap(op, listing, err)
-	}
-	defer resp.Body.Close() //nolint:errcheck // only read
-	var page bytes.Buffer
-	if _, err := io.Copy(&page, io.LimitReader(resp.Body, maxListing)); err != nil {
-		return "", fault.Because(op, fault.Unavailable, "", err, "the list of CirrOS releases broke off")
+		return "", err
 	}
 	var newest []int
-	for _, hit := range release.FindAllStringSubmatch(page.String(), -1) {
+	for _, hit := range release.FindAllStringSubmatch(page, -1) {
 		var numbers []int
 		for _, text := range hit[1:] {
 			n, _ := strconv.Atoi(text) // four digits at most
@@ -63,11 +57,28 @@ func (m *Manager) newestCirros(ctx context.Context) (string, error) {
 		}
 	}
 	if newest == nil {
-		return "", fault.New(op, fault.Invalid, "", "%s lists no release: name one, such as cirros:0.6.3", redact(listing))
+		return "", fault.New(opAnswer, fault.Invalid, "", "%s lists no release: name one, such as cirros:0.6.3", redact(listing))
 	}
 	parts := make([]string, len(newest))
 	for i, n := range newest {
 		parts[i] = strconv.Itoa(n)
 	}
 	return strings.Join(parts, "."), nil
+}
+
+// small returns a small text that lies at a URL.
+func small(ctx context.Context, client *http.Client, from string) (string, error) {
+	resp, err := get(ctx, client, from, http.Header{})
+	if err != nil {
+		return "", err
+	}
+	defer resp.Body.Close() //nolint:errcheck // only read
+	if err := statusError(resp, false); err != nil {
+		return "", err
+	}
+	text, err := io.ReadAll(io.LimitReader(resp.Body, maxListing))
+	if err != nil {
+		return "", fault.Because(opRead, fault.Unavailable, "", err, "%s broke off", redact(from))
+	}
+	return string(text), nil
 }

@@ -19,8 +19,9 @@ var (
 	cirros    = regexp.MustCompile(`^cirros(:[0-9]+\.[0-9]+\.[0-9]+)?$`)
 )
 
-// validateURL fails with fault.Invalid if an image can't come from there.
-func validateURL(text string) error {
+// validateURL fails with fault.Invalid if an image can't come from there, and with fault.Forbidden if it may not for this
+// namespace.
+func validateURL(text, namespace string) error {
 	const op = "artifact.validateURL"
 	switch {
 	case text == "":
@@ -36,9 +37,14 @@ func validateURL(text string) error {
 	switch {
 	case err != nil:
 		return fault.New(op, fault.Invalid, "", "url %.80q cannot be understood", redact(text))
+	case u.Scheme == "file":
+		return validateFile(u, namespace)
+	case isRegistry(text):
+		_, err := parseReference(text)
+		return err
 	case u.Scheme != "http" && u.Scheme != "https":
 		return fault.New(op, fault.Invalid, "",
-			"url %.80q is neither an http:// or https:// URL nor a shorthand such as cirros:0.6.3 or debian:12", redact(text))
+			"url %.80q is neither an http://, https:// or oci:// URL nor a shorthand such as cirros:0.6.3 or debian:12", redact(text))
 	case u.Hostname() == "":
 		return fault.New(op, fault.Invalid, "", "url %.80q names no host", redact(text))
 	}
@@ -66,6 +72,9 @@ func redact(text string) string {
 
 // nameOf returns the name of an artifact that is given none: the last part of its source's path.
 func nameOf(text string) string {
+	if isRegistry(text) {
+		return nameOfImage(text)
+	}
 	u, err := url.Parse(text)
 	if err != nil || u.Opaque != "" || u.Scheme == "" {
 		return text // a shorthand

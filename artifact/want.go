@@ -55,7 +55,7 @@ func (m *Manager) Want(ctx context.Context, tx *view.Txn, url, namespace string)
 }
 
 func (m *Manager) want(ctx context.Context, tx *view.Txn, r Request) (Wanted, error) {
-	if err := validateURL(r.URL); err != nil {
+	if err := validateURL(r.URL, r.Namespace); err != nil {
 		return Wanted{}, err
 	}
 	if r.Shared && r.Namespace != system {
@@ -73,14 +73,15 @@ func (m *Manager) want(ctx context.Context, tx *view.Txn, r Request) (Wanted, er
 
 // match finds the artifact of a URL that a namespace may use, its own first. The system may use every tenant's, and takes
 // none of them: what one tenant cached would stand in the operators' way, end when that tenant deletes it, or be shown to all
-// others when it is to be shared.
+// others when it is to be shared. Nobody takes what another tenant uploaded in the URL's name: that is the tenant's word for
+// what the URL has.
 func (m *Manager) match(r Request) (row, bool, error) {
 	var foreign []row
 	for _, row := range m.rows.By("url", urlKey(Image, r.URL)) {
 		switch {
 		case row.Value.Namespace == r.Namespace:
 			return row, true, nil
-		case r.Namespace != system && m.usable(row.Value.Namespace, r.Namespace, row.Value.Shared):
+		case r.Namespace != system && m.usable(row.Value.Namespace, r.Namespace, row.Value.Shared) && (row.Value.Shared || m.isFetched(row.ID)):
 			foreign = append(foreign, row)
 		}
 	}
@@ -94,6 +95,12 @@ func (m *Manager) match(r Request) (row, bool, error) {
 		"%d artifacts of other namespaces come from %s and none of namespace %q: have all but one deleted, or take the image from another URL", len(foreign), redact(r.URL), r.Namespace)
 }
 
+// isFetched reports whether the newest content of an artifact is what its source gave, or what it will give is awaited.
+func (m *Manager) isFetched(id string) bool {
+	s := m.status(id)
+	return s.State != Created || s.From.URL != ""
+}
+
 func (m *Manager) create(ctx context.Context, tx *view.Txn, r Request) (Wanted, error) {
 	rec := record{
 		Type: Image, SourceURL: r.URL, Name: nameOf(r.URL), Namespace: r.Namespace, Shared: r.Shared,
@@ -103,14 +110,22 @@ func (m *Manager) create(ctx context.Context, tx *view.Txn, r Request) (Wanted, 
 	if c, ok := m.claims.Pending(tx, key); ok {
 		return Wanted{ArtifactID: c.Artifact, Generation: 1}, nil
 	}
-	id := uuid.NewString()
-	if err := m.Namespaces.Own(tx, r.Namespace, "artifact", id); err != nil {
-		return Wanted{}, err
+	id, err := m.add(ctx, tx, rec)
+	return Wanted{ArtifactID: id, Generation: 1}, err
+}
+
+// add adds a new artifact to tx, the only one of its namespace, type and source. It fails with fault.NotFound if there is no
+// such namespace.
+func (m *Manager) add(ctx context.Context, tx *view.Txn, rec record) (id string, err error) {
+	id = uuid.NewString()
+	if err := m.Namespaces.Own(tx, rec.Namespace, "artifact", id); err != nil {
+		return "", err
 	}
+	key := claimRow(rec)
 	tx.Check(store.Absent(m.claims.Key(key)))
 	tx.Do(m.claims.Put(key, claim{Artifact: id}), m.rows.Put(id, rec),
-		m.Events.Op(ctx, about(id), event.Audit, "create request", map[string]any{"url": redact(r.URL), "namespace": r.Namespace}))
-	return Wanted{ArtifactID: id, Generation: 1}, nil
+		m.Events.Op(ctx, about(id), event.Audit, "create request", map[string]any{"url": redact(rec.SourceURL), "namespace": rec.Namespace}))
+	return id, nil
 }
 
 // refetch asks for another look at the source. Whoever comes while a fetch is awaited or under way shares it.

@@ -207,14 +207,18 @@ func TestShorthandsMeanURLs(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t)
 				var mu sync.Mutex
-				var last string
+				var images []string
 				w.origin.does(func(rw http.ResponseWriter, r *http.Request) {
 					if r.URL.Path == "/" {
 						_, _ = rw.Write([]byte(listing))
 						return
 					}
+					if strings.HasSuffix(r.URL.Path, "SUMS") || strings.Contains(r.URL.Path, ".sha") {
+						http.NotFound(rw, r)
+						return
+					}
 					mu.Lock()
-					last = r.URL.Path
+					images = append(images, r.URL.Path)
 					mu.Unlock()
 					_, _ = rw.Write(disk(10, 1))
 				})
@@ -225,7 +229,7 @@ func TestShorthandsMeanURLs(t *testing.T) {
 				require.Equal(t, text, a.Name)
 				mu.Lock()
 				defer mu.Unlock()
-				require.Equal(t, path, last)
+				require.Equal(t, []string{path}, images)
 			})
 		})
 	}
@@ -235,11 +239,10 @@ func TestAURLThatIsNoneIsRefusedAtOnce(t *testing.T) {
 	t.Parallel()
 	cases := map[string]string{
 		"":                                      "url is missing",
-		"ftp://host/image":                      "neither an http:// or https:// URL nor a shorthand",
-		"sf://snapshot/1":                       "neither an http:// or https:// URL nor a shorthand",
-		"windows":                               "neither an http:// or https:// URL nor a shorthand",
-		"cirros:newest":                         "neither an http:// or https:// URL nor a shorthand",
-		"file:///etc/shadow":                    "neither an http:// or https:// URL nor a shorthand",
+		"ftp://host/image":                      "neither an http://, https:// or oci:// URL nor a shorthand",
+		"sf://snapshot/1":                       "neither an http://, https:// or oci:// URL nor a shorthand",
+		"windows":                               "neither an http://, https:// or oci:// URL nor a shorthand",
+		"cirros:newest":                         "neither an http://, https:// or oci:// URL nor a shorthand",
 		"http://":                               "names no host",
 		"http://host/a b":                       "has a blank or a control character",
 		"http://host/a\nb":                      "has a blank or a control character",

@@ -18,18 +18,17 @@ const (
 type window struct {
 	patience time.Duration
 	until    time.Time
-	best     int64 // bytes of the attempt that got furthest
-	attempts int
-	failures int // since the window began
+	best     int64 // bytes of the content when it was furthest
+	attempts int   // begun
+	failures int   // since the window began
 }
 
 func newWindow(patience time.Duration) window {
 	return window{patience: patience, until: time.Now().Add(patience)}
 }
 
-// reached says how many bytes an attempt got that just ended.
+// reached says how many bytes of the content are there after an attempt that just ended.
 func (w *window) reached(got int64) {
-	w.attempts++
 	if got > w.best {
 		w.best, w.until, w.failures = got, time.Now().Add(w.patience), 0
 	}
@@ -45,6 +44,9 @@ func (w *window) next(err error) (time.Duration, bool) {
 	w.failures++
 	return pause, time.Until(w.until) > pause
 }
+
+// extend begins the window anew after a pause that the source asked for.
+func (w *window) extend(pause time.Duration) { w.until = time.Now().Add(pause + w.patience) }
 
 // left is how long an attempt may wait for an answer.
 func (w *window) left() time.Duration { return max(time.Until(w.until), time.Second) }

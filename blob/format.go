@@ -31,6 +31,7 @@ type Facts struct {
 	Compat      string            `json:"compat,omitempty"`       // of a QCOW2: "0.10" or "1.1", as qemu-img calls them
 	Compression string            `json:"compression,omitempty"`  // of a QCOW2's compressed clusters: "zlib" or "zstd"
 	ExtendedL2  bool              `json:"extended_l2,omitempty"`  // a QCOW2 with subclusters
+	Variant     string            `json:"variant,omitempty"`      // of a VMDK, VDI or VHD: such as "streamOptimized", "dynamic", "fixed"
 }
 
 // The parts of a file that are looked at, in bytes.
@@ -43,8 +44,8 @@ const (
 
 // Inspect decides the format of an image of size bytes by its header, without following anything the header names.
 //
-// A QCOW2 is taken if it is complete by itself and its tables can be true; an ISO 9660 volume if it is all there; and as
-// a raw disk whatever is left once the formats of other hypervisors, archives, texts and web pages are ruled out, if it
+// A QCOW2, VMDK, VDI or VHD is taken if it is complete by itself and its tables can be true; an ISO 9660 volume if it is all
+// there; and as a raw disk whatever is left once the formats of other hypervisors, archives, texts and web pages are ruled out, if it
 // has whole sectors: raw disks have no header, and a file system without a partition table is one too.
 //
 // It fails with fault.Invalid, saying what was found and what to do, if the image cannot be used, and with
@@ -66,6 +67,9 @@ func Inspect(r io.ReaderAt, size int64, limits Limits) (Facts, error) {
 	}
 	if begins(head, 0, qcow2.Magic) {
 		return inspectQCOW2(r, size, limits)
+	}
+	if format, guard := foreignGuard(head, tail); guard != nil {
+		return inspectForeign(r, size, limits, format, guard)
 	}
 	if err := refuseForeign(head, tail); err != nil {
 		return Facts{}, err

@@ -2,11 +2,43 @@ package blob
 
 import (
 	"bytes"
+	"io"
 	"strings"
+
+	"github.com/shakenfist/shakenfist/fault"
+	"github.com/shakenfist/shakenfist/instance/hypervisor"
+	"github.com/shakenfist/shakenfist/internal/foreign"
 )
 
-// foreign is a kind of file that is no image for this cloud.
-type foreign struct {
+// guard judges an image of a foreign format.
+type guard func(r io.ReaderAt, size, limit int64) (foreign.Image, error)
+
+// foreignGuard returns what judges a file, by its first bytes and its last sector; nil if it is none of the foreign formats
+// that are taken.
+func foreignGuard(head, tail []byte) (hypervisor.Format, guard) {
+	switch {
+	case foreign.IsVMDK(head):
+		return hypervisor.VMDK, foreign.VMDK
+	case foreign.IsVDI(head):
+		return hypervisor.VDI, foreign.VDI
+	case foreign.IsVHD(head, tail):
+		return hypervisor.VHD, foreign.VHD
+	}
+	return "", nil
+}
+
+func inspectForeign(r io.ReaderAt, size int64, limits Limits, format hypervisor.Format, judge guard) (Facts, error) {
+	i, err := judge(r, size, limits.VirtualBytes)
+	if err != nil {
+		return Facts{}, fault.Wrap(opInspect, "", err)
+	}
+	return Facts{
+		Format: format, MIMEType: "application/octet-stream", VirtualSize: i.Size, ClusterSize: i.Block, Variant: i.Variant,
+	}, nil
+}
+
+// stranger is a kind of file that is no image for this cloud.
+type stranger struct {
 	name   string // with its article
 	advice string
 	at     int // offset of magic
@@ -20,12 +52,10 @@ func convertFirst(format string) string {
 
 // diskFormats are images of other kinds. None may pass as raw: a later look by anybody who guesses formats would take
 // them for what they claim to be, other files that they name included.
-func diskFormats() []foreign {
-	return []foreign{
-		{"a VMDK image", convertFirst("vmdk"), 0, "KDMV"},
-		{"a VMDK image", convertFirst("vmdk"), 0, "COWD"},
-		{"a VDI image", convertFirst("vdi"), 64, "\x7f\x10\xda\xbe"},
-		{"a VHD image", convertFirst("vpc"), 0, "conectix"},
+func diskFormats() []stranger {
+	return []stranger{
+		{"a VMDK image of ESX", convertFirst("vmdk"), 0, "COWD"},
+		{"a VMDK image of ESX (seSparse)", convertFirst("vmdk"), 0, "\xbe\xba\xfe\xca\x00\x00\x00\x00"},
 		{"a VHDX image", convertFirst("vhdx"), 0, "vhdxfile"},
 		{"a QED image", convertFirst("qed"), 0, "QED\x00"},
 		{"a Parallels image", convertFirst("parallels"), 0, "WithoutFreeSpace"},
@@ -40,9 +70,9 @@ func diskFormats() []foreign {
 }
 
 // otherFiles are what people hand in instead of an image.
-func otherFiles() []foreign {
+func otherFiles() []stranger {
 	const unpack = "unpack it and use the image inside"
-	return []foreign{
+	return []stranger{
 		{"a gzip file", unpack, 0, "\x1f\x8b\x08"},
 		{"an xz file", unpack, 0, "\xfd7zXZ\x00"},
 		{"a bzip2 file", unpack, 4, "1AY&SY"},
@@ -63,9 +93,8 @@ func otherFiles() []foreign {
 }
 
 // tailFormats are known by the beginning of their last sector.
-func tailFormats() []foreign {
-	return []foreign{
-		{"a VHD image of fixed size", convertFirst("vpc"), 0, "conectix"},
+func tailFormats() []stranger {
+	return []stranger{
 		{"an Apple disk image (DMG)", convertFirst("dmg"), 0, "koly"},
 	}
 }
@@ -74,7 +103,7 @@ func tailFormats() []foreign {
 func refuseForeign(head, tail []byte) error {
 	for _, look := range []struct {
 		b     []byte
-		kinds []foreign
+		kinds []stranger
 	}{{head, diskFormats()}, {tail, tailFormats()}} {
 		if err := refuseKinds(look.b, look.kinds); err != nil {
 			return err
@@ -92,10 +121,10 @@ func refuseForeign(head, tail []byte) error {
 	return nil
 }
 
-func refuseKinds(b []byte, kinds []foreign) error {
+func refuseKinds(b []byte, kinds []stranger) error {
 	for _, k := range kinds {
 		if begins(b, k.at, k.magic) {
-			return refused("this is %s, not a QCOW2, raw or ISO image: %s", k.name, k.advice)
+			return refused("this is %s, not a QCOW2, VMDK, VDI, VHD, raw or ISO image: %s", k.name, k.advice)
 		}
 	}
 	return nil

@@ -31,18 +31,22 @@ func (d *Driver) MakeDisk(ctx context.Context, disk hypervisor.Disk) error {
 }
 
 // Convert implements hypervisor.Driver. The image becomes a QCOW2 with clusters of 2 MiB, or, of an ISO image and of
-// one that is so already, another name of the same file.
+// one that is so already, another name of the same file. One over src.Base names that by its path, as overlays do.
 func (d *Driver) Convert(ctx context.Context, src hypervisor.Image, dst string) error {
 	return d.files.Make(ctx, dst, func(partial string) error {
 		info, err := image.Inspect(src)
 		if err != nil {
 			return err
 		}
-		if src.Format == hypervisor.ISO || asWeMakeThem(info) {
+		from, to := qemuimg.Source{Path: src.Path, Format: qemuName(src.Format)}, qemuimg.To{Size: info.Size, Room: d.room(dst)}
+		switch {
+		case src.Base != "":
+			from.Backing, to.Base = []string{src.Base}, src.Base
+			err = qemuimg.Copy(ctx, from, partial, to)
+		case src.Format == hypervisor.ISO || asWeMakeThem(info):
 			err = image.LinkOrCopy(src.Path, partial)
-		} else {
-			err = qemuimg.Copy(ctx, qemuimg.Source{Path: src.Path, Format: qemuName(src.Format)}, partial,
-				qemuimg.To{Size: info.Size, Room: d.room(dst)})
+		default:
+			err = qemuimg.Copy(ctx, from, partial, to)
 		}
 		if err != nil {
 			return err

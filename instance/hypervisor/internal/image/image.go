@@ -10,6 +10,7 @@ import (
 
 	"github.com/shakenfist/shakenfist/fault"
 	"github.com/shakenfist/shakenfist/instance/hypervisor"
+	"github.com/shakenfist/shakenfist/internal/foreign"
 	"github.com/shakenfist/shakenfist/internal/qcow2"
 )
 
@@ -34,10 +35,26 @@ func Inspect(src hypervisor.Image) (Info, error) {
 		return Info{}, err
 	}
 	defer f.Close() //nolint:errcheck // only read
+	i, err := inspect(f, size, src)
+	return i, fault.Wrap(op, src.Path, err)
+}
+
+// inspect judges the file f of size bytes as src says.
+func inspect(f *os.File, size int64, src hypervisor.Image) (Info, error) {
+	const op = "hypervisor.Inspect"
+	if src.Base != "" {
+		return inspectThin(f, src)
+	}
 	switch src.Format {
 	case hypervisor.QCOW2:
 		h, err := qcow2.Alone(f)
-		return Info{Size: h.Size, Header: h}, fault.Wrap(op, src.Path, err)
+		return Info{Size: h.Size, Header: h}, err
+	case hypervisor.VMDK:
+		return ofForeign(foreign.VMDK(f, size, qcow2.MaxSize))
+	case hypervisor.VDI:
+		return ofForeign(foreign.VDI(f, size, qcow2.MaxSize))
+	case hypervisor.VHD:
+		return ofForeign(foreign.VHD(f, size, qcow2.MaxSize))
 	case hypervisor.ISO:
 		b := make([]byte, 5)
 		if _, err := f.ReadAt(b, isoMagicAt); err != nil || string(b) != "CD001" {
@@ -50,7 +67,34 @@ func Inspect(src hypervisor.Image) (Info, error) {
 		}
 		return Info{Size: (size + 511) / 512 * 512}, nil
 	}
-	return Info{}, fault.New(op, fault.Invalid, src.Path, "image format %q, want raw, qcow2 or iso", src.Format)
+	return Info{}, fault.New(op, fault.Invalid, src.Path, "image format %q, want raw, qcow2, vmdk, vdi, vhd or iso", src.Format)
+}
+
+func ofForeign(i foreign.Image, err error) (Info, error) { return Info{Size: i.Size}, err }
+
+// inspectThin judges an image over src.Base, which its header must name by its file name and nothing else. The base must be
+// there, and be one that Convert made.
+func inspectThin(f *os.File, src hypervisor.Image) (Info, error) {
+	const op = "hypervisor.Inspect"
+	if !filepath.IsAbs(src.Base) || src.Format != hypervisor.QCOW2 {
+		return Info{}, fault.New(op, fault.Invalid, src.Path, "only a QCOW2 image lies over another, whose path must be absolute")
+	}
+	if _, err := baseHeader(src.Base); err != nil {
+		return Info{}, err
+	}
+	h, err := qcow2.Thin(f, filepath.Base(src.Base))
+	return Info{Size: h.Size, Header: h}, err
+}
+
+// baseHeader reads the header of an image that Convert made, which may lie over another.
+func baseHeader(path string) (qcow2.Header, error) {
+	f, _, err := open(path)
+	if err != nil {
+		return qcow2.Header{}, err
+	}
+	defer f.Close() //nolint:errcheck // only read
+	h, err := qcow2.Read(f)
+	return h, fault.Wrap("hypervisor.Inspect", path, err)
 }
 
 // DiskSize returns the virtual size in bytes that the disk d shall have. It fails with fault.Invalid if d cannot be
@@ -68,7 +112,7 @@ func DiskSize(d hypervisor.Disk) (int64, error) {
 	case d.Base == "":
 		return size, nil
 	}
-	base, err := Inspect(hypervisor.Image{Path: d.Base, Format: hypervisor.QCOW2})
+	base, err := baseHeader(d.Base)
 	if err != nil {
 		return 0, fault.Wrap(op, d.Path, err)
 	}

@@ -65,6 +65,15 @@ func (c *Client) GetBlob(ctx context.Context, uuid string) (api.Blob, error) {
 	return b, err
 }
 
+// FindBlob returns the blob whose content has a checksum, made by sha1, sha256, sha512 or xxh128, and whether there is one.
+func (c *Client) FindBlob(ctx context.Context, algorithm, hash string) (b api.Blob, ok bool, err error) {
+	var found *api.Blob
+	if err := c.call(ctx, http.MethodGet, api.PathBlobChecksum, []string{algorithm, hash}, nil, &found); err != nil || found == nil {
+		return b, false, err
+	}
+	return *found, true, nil
+}
+
 func onNode(node string) api.NodeQuery {
 	if node == "" {
 		return api.NodeQuery{}

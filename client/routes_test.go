@@ -50,6 +50,7 @@ func calls(ctx context.Context, c *client.Client) map[string]func() error {
 		"GET /artifacts/a/versions":        func() error { return second(c.ArtifactVersions(ctx, "a")) },
 		"GET /blobs {\"node\":\"n\"}":      func() error { return second(c.ListBlobs(ctx, "n")) },
 		"GET /blobs/a":                     func() error { return second(c.GetBlob(ctx, "a")) },
+		"GET /blob_checksums/sha1/a":       func() error { _, _, err := c.FindBlob(ctx, "sha1", "a"); return err },
 		"GET /auth/namespaces":             func() error { return second(c.ListNamespaces(ctx)) },
 		"GET /auth/namespaces/a":           func() error { return second(c.GetNamespace(ctx, "a")) },
 		"DELETE /auth/namespaces/a":        func() error { return c.DeleteNamespace(ctx, "a") },

@@ -25,6 +25,10 @@ func (s *server) blobRoutes() []route {
 			method: http.MethodGet, pattern: api.PathBlobData, who: anybody, handle: s.blobData, args: blobDataArgs,
 			summary: "read the content of a blob", out: media("application/octet-stream"),
 		},
+		{
+			method: http.MethodGet, pattern: api.PathBlobChecksum, who: anybody, handle: s.findBlob,
+			summary: "find a blob by a checksum of its content; null if there is none", out: either{api.Blob{}, nil},
+		},
 	}
 }
 
@@ -43,6 +47,15 @@ func (s *server) listBlobs(c *call) (any, error) {
 func (s *server) showBlob(c *call) (any, error) {
 	b, err := s.cloud.Blobs.Get(c.Context(), c.PathValue("uuid"))
 	if err != nil {
+		return nil, err
+	}
+	return s.blobWithInstances(c, b), nil
+}
+
+// findBlob answers everybody: who has a checksum has, or had, the content.
+func (s *server) findBlob(c *call) (any, error) {
+	b, ok, err := s.cloud.Blobs.ByChecksum(c.Context(), c.PathValue("algorithm"), c.PathValue("hash"))
+	if err != nil || !ok {
 		return nil, err
 	}
 	return s.blobWithInstances(c, b), nil
@@ -100,9 +113,14 @@ func (s *server) users(c *call, b blob.Blob) api.List[string] {
 }
 
 func (s *server) blobView(b blob.Blob) api.Blob {
-	return api.Blob{
+	v := api.Blob{
 		UUID: b.ID, State: string(b.State), Size: b.Size, Modified: api.At(b.Modified), FetchedAt: api.At(b.FetchedAt),
-		DependsOn: optional(b.DependsOn), Locations: b.Locations, ReferenceCount: b.References, SHA512: optional(b.SHA512),
-		Metadata: s.cloud.Metadata.Of("blob", b.ID), Version: api.BlobVersion, ImageInfo: imageInfo(b),
+		DependsOn: optional(b.DependsOn), Transcodes: b.Transcodes, Locations: b.Locations, Damaged: b.Damaged,
+		ReferenceCount: b.References, SHA512: optional(b.SHA512), SHA256: optional(b.SHA256), SHA1: optional(b.SHA1),
+		XXH128: optional(b.XXH128), Metadata: s.cloud.Metadata.Of("blob", b.ID), Version: api.BlobVersion, ImageInfo: imageInfo(b),
 	}
+	if !b.LastUsed.IsZero() {
+		v.LastUsed = new(api.At(b.LastUsed))
+	}
+	return v
 }

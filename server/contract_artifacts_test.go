@@ -1,6 +1,8 @@
 package server
 
 import (
+	"crypto/sha512"
+	"encoding/hex"
 	"net/http"
 	"strings"
 	"time"
@@ -37,6 +39,9 @@ func (l *lab) artifactRows() {
 	if a := l.send(http.MethodGet, b+"/data", "demo", nil); string(a.body) != string(rawDisk()) {
 		l.t.Errorf("the whole blob has %d bytes and is another", len(a.body))
 	}
+	l.golden("blob-by-sha512", http.MethodGet, "/blob_checksums/sha512/"+sha512Of(rawDisk()), "other", nil)
+	l.golden("blob-by-checksum-none", http.MethodGet, "/blob_checksums/sha1/"+sha512Of(rawDisk()), "demo", nil)
+	l.refuse(400, "unknown hash algorithm", http.MethodGet, "/blob_checksums/md5/"+sha512Of(rawDisk()), "demo", nil)
 	l.refuse(404, "blob not found", http.MethodGet, "/blobs/"+nothing, "demo", nil)
 	l.refuse(404, "blob not found", http.MethodGet, "/blobs/"+nothing+"/data", "demo", nil)
 
@@ -47,6 +52,11 @@ func (l *lab) artifactRows() {
 	l.sharedArtifact()
 	l.goldenIntent("artifact-delete", http.MethodDelete, disk, nil)
 	l.golden("artifact-delete-again", http.MethodDelete, all+"/"+made.UUID, "demo", nil)
+}
+
+func sha512Of(b []byte) string {
+	sum := sha512.Sum512(b)
+	return hex.EncodeToString(sum[:])
 }
 
 // sharedArtifact is one that everybody may read, but nobody else may delete.

@@ -33,7 +33,7 @@ type site struct {
 
 func newSite(l *lab) *site {
 	l.t.Helper()
-	s := &site{lab: l, parameters: strings.NewReplacer("{key}", "spare", "{external}", "nobody"), byKind: make(map[contract.Kind][]target)}
+	s := &site{lab: l, parameters: strings.NewReplacer("{key}", "spare", "{algorithm}", "sha512", "{hash}", "none", "{external}", "nobody"), byKind: make(map[contract.Kind][]target)}
 	get[any](l, http.MethodPost, "/auth/namespaces/demo/keys", "demo", fields{"key_name": "spare", "key": "spare"})
 	lan := l.makeNetwork("demo", "lan")
 	vm := s.newInstance("vm", fields{"network_uuid": lan})

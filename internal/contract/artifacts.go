@@ -48,8 +48,8 @@ func blobRoutes() []Route {
 			Refusals: []Refusal{{404, "blob not found"}},
 		},
 		{
-			Method: "GET", Path: "/blob_checksums/{algorithm}/{hash}", Who: Any, Issue: 4,
-			Refusals: []Refusal{{400, "unknown hash algorithm"}},
+			Method: "GET", Path: "/blob_checksums/{algorithm}/{hash}", Who: Any, Body: "used blob or null",
+			Golden: []string{"blob-by-sha512", "blob-by-checksum-none"}, Refusals: []Refusal{{400, "unknown hash algorithm"}},
 		},
 	}
 }

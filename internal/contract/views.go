@@ -51,7 +51,8 @@ const (
 		configdrive:string, side_channels:[string], ssh_key:string?, user_data:string?, agent_state:string,
 		agent_start_time:float?, agent_system_boot_time:float?, console_port:int?, vdi_port:int?, vdi_tls_port:int?`
 	blobKeys = `uuid:string, state:string, size:int, modified:float, fetched_at:float, last_used:float?, depends_on:string?,
-		transcodes:{string}, locations:[string], reference_count:int, sha512:string?, metadata:object, version:int,
+		transcodes:{string}, locations:[string], damaged:[string], reference_count:int, sha512:string?, sha256:string?, sha1:string?,
+		xxh128:string?, metadata:object, version:int,
 		mime-type:string~, file format:string~, virtual size:float~, cluster_size:float~, disk size:string~, compat:float~,
 		compression type:string~, extended l2:string~`
 )

@@ -67,7 +67,7 @@ func (c *Cloud) assemble(f Config) {
 			return c.Networks.MTU(ctx, here), err
 		},
 		Patience: f.Patience, Deadline: f.Deadline, Transfer: f.Transfer, Linger: f.Linger, Resync: f.Resync,
-		Compress: !f.LooseSnapshots, Thin: f.ThinSnapshots, Log: f.Logger,
+		Compress: !f.UncompressedSnapshots, Thin: f.ThinSnapshots, Log: f.Logger,
 	})
 	c.Nodes.OnDelete(c.Instances.NodeDeleted, c.Networks.NodeDeleted, c.Artifacts.NodeDeleted, c.Uploads.NodeDeleted, c.Blobs.NodeDeleted)
 	c.guardMetadata()

@@ -92,8 +92,8 @@ type Config struct {
 	CacheIdle   time.Duration // how long a bootable image that no instance uses stays; 0 means blob.DefaultCacheIdle
 	VerifyEvery time.Duration // between two looks at all of a blob's copy on this node; 0 means blob.DefaultVerify, less: never
 
-	ThinSnapshots  bool // snapshots that don't say otherwise have only what the guest itself wrote
-	LooseSnapshots bool // snapshots are not compressed
+	ThinSnapshots         bool // snapshots that don't say otherwise have only what the guest itself wrote
+	UncompressedSnapshots bool // snapshots are not compressed
 
 	EventAges   map[event.Type]time.Duration // how long events are kept; a type that is missing or 0 as in event.DefaultAges, less than 0 for ever
 	EventBudget int64                        // bytes that events may take in Dir; 0 means 1 GiB, less than 0 any number

@@ -148,7 +148,7 @@ func (p *parts) config(log *slog.Logger, c config, dir string, hook step.Hook) (
 		ImageLimits: blob.Limits{Bytes: gibibytes(c.MaxImage), VirtualBytes: gibibytes(c.MaxVirtual)},
 		EventAges:   c.eventAges(), EventBudget: int64(c.EventBudget),
 		CacheIdle: seconds(c.CacheIdle), VerifyEvery: seconds(c.VerifyEvery),
-		ThinSnapshots: c.ThinSnapshots, LooseSnapshots: !c.Compress,
+		ThinSnapshots: c.ThinSnapshots, UncompressedSnapshots: !c.Compress,
 		MaxVersions: c.MaxVersions, UploadIdle: seconds(c.UploadIdle),
 		Logger: log, Transfer: seconds(c.MaxTransfer), Halo: seconds(c.Halo), Linger: seconds(c.Linger), Steps: hook,
 	}

@@ -24,7 +24,7 @@ type request struct {
 	path   string // for messages; without the base
 	id     string // X-Request-ID
 	token  string // "" for none
-	body   any    // encoded as JSON, on GET and DELETE too; nil for none
+	body   any    // encoded as JSON, on GET and DELETE too, unless it is bytesBody; nil for none
 	safe   bool   // changes nothing, so that it may be sent again
 
 	deadline time.Time // when patience with a server that is busy or not ready ends
@@ -105,7 +105,10 @@ func (s *session) roundTrip(ctx context.Context, r request) (*http.Response, err
 
 func (s *session) httpRequest(ctx context.Context, r request) (*http.Request, error) {
 	var body io.Reader
-	if r.body != nil {
+	kind := "application/json"
+	if b, ok := r.body.(bytesBody); ok {
+		body, kind = bytes.NewReader(b), "application/octet-stream"
+	} else if r.body != nil {
 		b, err := json.Marshal(r.body)
 		if err != nil {
 			return nil, err
@@ -119,7 +122,7 @@ func (s *session) httpRequest(ctx context.Context, r request) (*http.Request, er
 	q.Header.Set("User-Agent", s.o.UserAgent)
 	q.Header.Set(api.HeaderRequestID, r.id)
 	if body != nil {
-		q.Header.Set("Content-Type", "application/json")
+		q.Header.Set("Content-Type", kind)
 	}
 	if r.token != "" {
 		q.Header.Set("Authorization", "Bearer "+r.token)

@@ -96,6 +96,7 @@ func (m *Manager) addIndexes() {
 		return []string{r.Value.Fetch.Node}
 	})
 	m.rows.Index("node", func(r row) []string { return []string{r.Value.Fetch.Node} })
+	m.rows.Index("of", instancesOf)
 	m.versions.Index("artifact", func(r view.Row[version]) []string { return []string{artifactOf(r.ID)} })
 	m.versions.Index("upload", func(r view.Row[version]) []string {
 		if r.Value.Upload == "" {

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/shakenfist/shakenfist/artifact"
-	"github.com/shakenfist/shakenfist/blob"
 	"github.com/shakenfist/shakenfist/fault"
 	"github.com/shakenfist/shakenfist/instance/hypervisor"
 	"github.com/shakenfist/shakenfist/internal/step"
@@ -44,22 +43,6 @@ func (m *Manager) reconcile(ctx context.Context, id string) (time.Duration, erro
 	return 0, nil
 }
 
-// images adds to tx the artifacts that a new instance's disks are made of.
-func (m *Manager) images(ctx context.Context, tx *view.Txn, s *Spec) ([]image, error) {
-	images := make([]image, len(s.Disks))
-	for i, d := range s.Disks {
-		if d.Base == "" {
-			continue
-		}
-		w, err := m.Artifacts.Want(ctx, tx, d.Base, s.Namespace)
-		if err != nil {
-			return nil, err
-		}
-		images[i] = image{Artifact: w.ArtifactID, Generation: w.Generation}
-	}
-	return images, nil
-}
-
 // A part of building. It is not done while it waits for something whose change will wake the instance.
 type part struct {
 	name string // as users read it: "fetch image"
@@ -72,6 +55,7 @@ func (m *Manager) parts() []part {
 		{name: "prepare image", do: m.prepareImages},
 		{name: "connect network", do: func(ctx context.Context, r row) (bool, error) { return m.Networks.Ready(ctx, r.ID) }},
 		{name: "make disks", do: always(m.makeDisks)},
+		{name: "make firmware variables", do: always(m.makeVariables)},
 		{name: "make config drive", do: always(m.makeConfigDrive)},
 		{name: "define domain", do: always(m.define)},
 		{name: "start domain", do: always(m.start)},
@@ -212,7 +196,7 @@ func (m *Manager) fetchImages(ctx context.Context, row row) (bool, error) {
 	}
 	blobs := make([]string, len(row.Value.Images))
 	for i, img := range row.Value.Images {
-		if img.Artifact == "" {
+		if blobs[i] = img.Blob; img.Artifact == "" {
 			continue
 		}
 		id, done, err := m.Artifacts.Progress(artifact.Wanted{ArtifactID: img.Artifact, Generation: img.Generation})
@@ -231,17 +215,13 @@ func (m *Manager) fetchImages(ctx context.Context, row row) (bool, error) {
 		if id == "" {
 			continue
 		}
-		if err := m.Blobs.AddRef(&tx, id, m.refOwner(row)); err != nil {
+		if err := m.Blobs.AddRef(&tx, id, diskOwner(row.ID, &row.Value)); err != nil {
 			return false, err
 		}
 	}
 	m.note(ctx, &tx, row.ID, "disks laid out", func(s *status) { s.Disks = disks })
 	_, err = m.view.Commit(ctx, tx)
 	return err == nil, err
-}
-
-func (m *Manager) refOwner(row row) blob.Owner {
-	return blob.Owner{Kind: blob.Instance, ID: row.ID, Node: row.Value.Node}
 }
 
 // prepareImages waits until the images are in the form that this node boots.

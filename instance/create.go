@@ -16,7 +16,7 @@ import (
 
 // Create records the wish for an instance, with its place, addresses and capacity, and returns it, usually in state
 // Initial. Nothing is left behind when it fails: with fault.Invalid naming the field that is wrong, with fault.NotFound for
-// a network, namespace or node that is not there, with fault.NotReady while a network is being made, with fault.Conflict
+// a network, namespace, node or base that is not there, with fault.NotReady while a network is being made, with fault.Conflict
 // for an address or MAC in use, and with fault.Exhausted, with the numbers, when there is no room.
 func (m *Manager) Create(ctx context.Context, s Spec) (Instance, error) {
 	const op = "instance.Create"
@@ -75,6 +75,10 @@ func (m *Manager) check(ctx context.Context, s *Spec) error {
 
 // add adds to tx that an instance is wanted, with all that it holds. If no node can take it, the decision says so too.
 func (m *Manager) add(ctx context.Context, tx *view.Txn, id string, s *Spec) (Decision, error) {
+	made, err := m.resolve(ctx, s)
+	if err != nil {
+		return Decision{}, err
+	}
 	wanted, err := m.Networks.Resolve(ctx, s.Namespace, s.Networks)
 	if err != nil {
 		return Decision{}, err
@@ -82,12 +86,15 @@ func (m *Manager) add(ctx context.Context, tx *view.Txn, id string, s *Spec) (De
 	if err := m.Namespaces.Own(tx, s.Namespace, "instance", id); err != nil {
 		return Decision{}, err
 	}
-	d, err := m.place(ctx, tx, s)
+	d, err := m.place(ctx, tx, s, made.images)
 	if err != nil {
 		return d, err
 	}
-	r := record{Spec: *s, Machine: s.machine(), Node: d.Node, Created: time.Now(), Power: true, Turn: 1}
-	if r.Images, err = m.images(ctx, tx, s); err != nil {
+	r := record{
+		Spec: *s, Machine: s.machine(), Node: d.Node, Created: time.Now(), Power: true, Turn: 1,
+		Images: made.images, NVRAM: made.nvram,
+	}
+	if err := m.refer(ctx, tx, id, &r); err != nil {
 		return d, err
 	}
 	owner := network.Owner{Instance: id, Name: s.Name, Namespace: s.Namespace, Node: d.Node}

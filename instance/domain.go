@@ -77,7 +77,7 @@ func (m *Manager) domain(ctx context.Context, row row) (hypervisor.Domain, error
 		Video: spec.Video.Model, VideoKiB: spec.Video.MemoryKiB,
 	}
 	if spec.UEFI {
-		d.NVRAM = filepath.Join(m.dir(row.ID), "nvram")
+		d.NVRAM = m.nvram(row.ID)
 	}
 	s, _ := m.statuses.Get(row.ID)
 	for _, disk := range s.Value.Disks {
@@ -115,12 +115,15 @@ func (m *Manager) domainDisk(disk diskStatus) (hypervisor.DomainDisk, error) {
 	}
 	img, ok := m.Blobs.Image(disk.Blob)
 	if !ok {
-		return d, fault.New("instance.domainDisk", fault.NotFound, disk.Blob, "blob not found: disk %s lies on it", disk.Device)
+		return d, fault.New("instance.domainDisk", fault.NotFound, disk.Blob, "disk %s: the image beneath it, blob %s, is gone", disk.Device, disk.Blob)
 	}
 	if disk.CDROM {
 		d.Path, d.Format, d.ReadOnly = img.Path, hypervisor.ISO, true
 		return d, nil
 	}
-	d.Backing = []string{img.Path}
+	d.Backing = append(d.Backing, img.Path)
+	for _, beneath := range m.Blobs.Backing(disk.Blob) {
+		d.Backing = append(d.Backing, beneath.Path)
+	}
 	return d, nil
 }

@@ -166,8 +166,8 @@ func (s *Spec) takenMAC(err error) error {
 	return nil
 }
 
-// claimCapacity adds to tx that a node's capacity is less by what s needs.
-func (m *Manager) claimCapacity(tx *view.Txn, name string, s *Spec) {
+// claimCapacity adds to tx that a node has promised share, too.
+func (m *Manager) claimCapacity(tx *view.Txn, name string, share capacity) {
 	row, _ := m.capacity.Get(name)
 	promised := row.Value
 	if pending, ok := m.capacity.Pending(tx, name); ok {
@@ -175,7 +175,7 @@ func (m *Manager) claimCapacity(tx *view.Txn, name string, s *Spec) {
 	} else {
 		tx.Check(m.capacity.At(row, name))
 	}
-	tx.Replace(m.capacity.Put(name, promised.plus(s, 1)))
+	tx.Replace(m.capacity.Put(name, promised.plus(share)))
 }
 
 // promised is what a node has promised, with what tx is about to.

@@ -21,10 +21,12 @@ type Instance struct {
 	Spec            // as asked for, with defaults filled in
 	Node     string // where it was placed
 	State    State
-	Power    string // "initial" until it first started, then on, off, paused or crashed
-	Error    string // which step failed, why, and what to do; "" unless State is Error or deleting does not get on
-	Machine  string // "pc" or "q35"
-	Resolved []Disk // empty until the images were resolved
+	Power    string   // "initial" until it first started, then on, off, paused or crashed
+	Error    string   // which step failed, why, and what to do; "" unless State is Error or deleting does not get on
+	Machine  string   // "pc" or "q35"
+	Images   []string // for each of Spec.Disks, the UUID of the blob beneath; "" while it is not known, and for a blank disk
+	NVRAM    string   // UUID of the blob that the firmware's variables began as; "" for the firmware's own
+	Resolved []Disk   // empty until the images were resolved
 	Created  time.Time
 	Deleted  time.Time // when its end was asked for; zero if it is wanted
 }
@@ -47,14 +49,9 @@ type record struct {
 	Created time.Time `json:"created"`
 	Deleted time.Time `json:"deleted,omitzero"` // when its end was asked for; zero if it is wanted
 	Images  []image   `json:"images"`           // for each of Spec.Disks
+	NVRAM   string    `json:"nvram,omitempty"`  // blob that the firmware's variables begin as
 	Power   bool      `json:"power"`            // the guest shall run
 	Turn    int64     `json:"turn"`             // counts the changes of Power
-}
-
-// image is what a disk is made of.
-type image struct {
-	Artifact   string `json:"artifact,omitempty"`   // UUID; "" for a blank disk
-	Generation int64  `json:"generation,omitempty"` // of the fetch that must be done
 }
 
 // status is what the instance's node observed.
@@ -118,6 +115,7 @@ func (m *Manager) join(row row, s status) Instance {
 	i := Instance{
 		ID: row.ID, Spec: r.Spec, Node: r.Node, Machine: r.Machine, Created: r.Created, Deleted: r.Deleted,
 		State: s.State, Error: s.Error, Power: string(s.Power), Resolved: make([]Disk, len(s.Disks)),
+		Images: imagesOf(r, s), NVRAM: r.NVRAM,
 	}
 	if i.State == "" {
 		i.State = Initial

@@ -22,6 +22,11 @@ func (m *Manager) NodeDeleted(ctx context.Context, name string, gone store.Check
 			return err
 		}
 	}
+	for _, row := range m.takings.By("node", name) {
+		if err := m.dropTaking(ctx, row, "node "+name+", which took the snapshot, was deleted", gone); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

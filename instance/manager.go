@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/netip"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -41,7 +42,10 @@ type Deps struct {
 	Limits     scheduler.Limits
 	Patience   time.Duration // how long a step may fail for reasons that pass
 	Deadline   time.Duration // how long building may take altogether
-	Linger     time.Duration // how long a deleted instance can be read
+	Transfer   time.Duration // how long copying one disk may take
+	Compress   bool          // what snapshots copy
+	Thin       bool          // snapshots that don't say are thin
+	Linger     time.Duration // how long a deleted instance, or a snapshot that failed, can be read
 	Resync     time.Duration
 	Log        *slog.Logger
 }
@@ -54,7 +58,10 @@ type Manager struct {
 	rows     *view.Table[record]
 	statuses *view.Table[status]
 	capacity *view.Table[capacity]
+	takings  *view.Table[taking]
 	loop     reconcile.Loop
+	taker    reconcile.Loop // takes snapshots; by instance, so that those of one come one after the other
+	copies   chan struct{}  // one for each snapshot that is being copied
 	counter  counter
 
 	mu        sync.Mutex
@@ -62,6 +69,7 @@ type Manager struct {
 	sightings uint64              // guarded by mu; counts them
 	looked    bool                // guarded by mu; observed was filled once
 	failing   map[string]failure  // guarded by mu; by ID
+	seized    map[string]bool     // guarded by mu; instances whose disks somebody works on
 }
 
 // failure is since when, and in which step, work on an instance fails.
@@ -77,7 +85,9 @@ func New(d Deps) *Manager {
 		rows:     view.NewTable[record](d.View, "instance"),
 		statuses: view.NewTable[status](d.View, "instance-status"),
 		capacity: view.NewTable[capacity](d.View, "capacity"),
-		observed: map[string]sighting{}, failing: map[string]failure{},
+		takings:  view.NewTable[taking](d.View, "snapshot"),
+		copies:   make(chan struct{}, maxCopies),
+		observed: map[string]sighting{}, failing: map[string]failure{}, seized: map[string]bool{},
 	}
 	m.rows.Index("name", func(r row) []string { return []string{r.Value.Spec.Name} })
 	m.rows.Index("namespace", func(r row) []string { return []string{r.Value.Spec.Namespace} })
@@ -103,6 +113,7 @@ func New(d Deps) *Manager {
 		Name: "instances", Reconcile: m.reconcile, All: m.here, Sweep: m.sweep, Resync: d.Resync, Log: d.Log,
 	}
 	m.rows.OnChange(m.changed)
+	m.prepareTaker()
 	d.Networks.OnUp(m.loop.Wake)
 	d.Artifacts.OnChange(func(artifact string) {
 		for _, r := range m.rows.By("artifact", artifact) {
@@ -135,21 +146,27 @@ func blobsOf(r view.Row[status]) []string {
 func (m *Manager) changed(id string) {
 	if r, ok := m.rows.Get(id); ok && !r.Value.Deleted.IsZero() {
 		m.loop.Interrupt(id)
+		m.taker.Interrupt(id)
 		return
 	}
 	m.loop.Wake(id)
 }
 
-// Run builds, watches and tears down this node's instances until ctx ends. Guests keep running.
+// Run builds, watches, copies and tears down this node's instances until ctx ends. Guests keep running.
 func (m *Manager) Run(ctx context.Context) {
 	var watching sync.WaitGroup
 	watching.Go(func() { m.watch(ctx) })
+	watching.Go(func() { m.taker.Run(ctx) })
 	m.loop.Run(ctx)
 	watching.Wait()
 }
 
 // Busy returns the instances that are being worked on.
-func (m *Manager) Busy() []string { return m.loop.Busy() }
+func (m *Manager) Busy() []string {
+	busy := append(m.loop.Busy(), m.taker.Busy()...)
+	slices.Sort(busy)
+	return slices.Compact(busy)
+}
 
 // here lists the instances placed on this node that are not gone, and those of nodes that are.
 func (m *Manager) here() []string {
@@ -163,5 +180,7 @@ func (m *Manager) here() []string {
 }
 
 func (m *Manager) dir(id string) string { return filepath.Join(m.Dir, "instances", id) }
+
+func (m *Manager) nvram(id string) string { return filepath.Join(m.dir(id), "nvram") }
 
 func (m *Manager) consoleLog(id string) string { return filepath.Join(m.dir(id), "console.log") }

@@ -19,11 +19,25 @@ type capacity struct {
 	Instances int64 `json:"instances"`
 }
 
-func (c capacity) plus(s *Spec, sign int64) capacity {
-	return capacity{
-		VCPUs: c.VCPUs + sign*int64(s.CPUs), MemoryMiB: c.MemoryMiB + sign*int64(s.MemoryMiB),
-		DiskGiB: c.DiskGiB + sign*s.diskGiB(), Instances: c.Instances + sign,
+func (c capacity) plus(d capacity) capacity {
+	return capacity{VCPUs: c.VCPUs + d.VCPUs, MemoryMiB: c.MemoryMiB + d.MemoryMiB, DiskGiB: c.DiskGiB + d.DiskGiB, Instances: c.Instances + d.Instances}
+}
+
+func (c capacity) minus(d capacity) capacity {
+	return c.plus(capacity{VCPUs: -d.VCPUs, MemoryMiB: -d.MemoryMiB, DiskGiB: -d.DiskGiB, Instances: -d.Instances})
+}
+
+// share is what one instance needs of its node. A disk without a size counts with that of its image, where it is known.
+func (s *Spec) share(images []image) capacity {
+	c := capacity{VCPUs: int64(s.CPUs), MemoryMiB: int64(s.MemoryMiB), Instances: 1}
+	for n, d := range s.Disks {
+		size := int64(d.SizeGiB)
+		if size == 0 && n < len(images) {
+			size = images[n].GiB
+		}
+		c.DiskGiB += size
 	}
+	return c
 }
 
 // growth is what building an instance is expected to take of the disk at once, in bytes.
@@ -35,21 +49,22 @@ type Decision struct {
 	Verdicts []scheduler.Verdict // on every node, ascending by name
 }
 
-// place picks a node for s and adds the claim of its capacity to tx. It fails as scheduler.Pick does, and then returns the
+// place picks a node for s, which is made of images, and adds the claim of its capacity to tx. It fails as scheduler.Pick does, and then returns the
 // verdicts all the same.
-func (m *Manager) place(ctx context.Context, tx *view.Txn, s *Spec) (d Decision, err error) {
+func (m *Manager) place(ctx context.Context, tx *view.Txn, s *Spec, images []image) (d Decision, err error) {
 	affinity, err := metadata.Affinity(s.Metadata)
 	if err != nil {
 		return d, err
 	}
+	share := s.share(images)
 	want := scheduler.Want{
-		VCPUs: int64(s.CPUs), MemoryMiB: int64(s.MemoryMiB), DiskGiB: s.diskGiB(),
+		VCPUs: share.VCPUs, MemoryMiB: share.MemoryMiB, DiskGiB: share.DiskGiB,
 		GrowthBytes: growth, PlacedOn: s.PlacedOn, Affinity: affinity,
 	}
 	rng := rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())) //nolint:gosec // spreads, does not protect
 	d.Node, d.Verdicts, err = scheduler.Pick(m.candidates(ctx, tx, s, affinity), want, m.Limits, rng)
 	if err == nil {
-		m.claimCapacity(tx, d.Node, s)
+		m.claimCapacity(tx, d.Node, share)
 	}
 	return d, err
 }
@@ -109,5 +124,5 @@ func (m *Manager) tagsOn(name, ns string, affinity map[string]int) map[string]in
 func (m *Manager) free(tx *view.Txn, r *record) {
 	row, _ := m.capacity.Get(r.Node)
 	tx.Check(m.capacity.At(row, r.Node))
-	tx.Do(m.capacity.Put(r.Node, row.Value.plus(&r.Spec, -1)))
+	tx.Do(m.capacity.Put(r.Node, row.Value.minus(r.Spec.share(r.Images))))
 }

@@ -3,6 +3,7 @@ package instance
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/shakenfist/shakenfist/event"
@@ -41,6 +42,8 @@ func (m *Manager) power(ctx context.Context, id string, on bool) error {
 		return !ok || s.Turn >= turn || s.State != Created
 	})
 	switch {
+	case err != nil && on && m.isTaking(id):
+		return fault.New("instance.power", fault.Unavailable, id, "a snapshot of the instance is being taken; it will be powered on when that is done")
 	case err != nil:
 		return err
 	case s.State != Created:
@@ -104,7 +107,9 @@ func (m *Manager) turnPower(ctx context.Context, row row) error {
 	power, failed := hypervisor.PowerOff, error(nil)
 	if row.Value.Power {
 		power = hypervisor.PowerOn
-		failed = m.powerUp(ctx, row)
+		if failed = m.powerUp(ctx, row); errors.Is(failed, errCopying) {
+			return nil // its end wakes us
+		}
 	} else {
 		failed = m.bring(row.ID, power, func() error { return m.Driver.Stop(ctx, row.ID) })
 	}
@@ -132,13 +137,29 @@ func (m *Manager) turnPower(ctx context.Context, row row) error {
 	return err
 }
 
-// powerUp starts the guest with a fresh config drive and its present definition. One that runs is left alone.
+// errCopying says that a snapshot needs the disks as they are.
+var errCopying = fault.New("instance.powerUp", fault.NotReady, "", "a snapshot of the instance is being taken")
+
+// powerUp starts the guest with a fresh config drive and its present definition. One that runs is left alone. It fails with
+// errCopying while a snapshot has the disks, or began with them in the process before this one.
 func (m *Manager) powerUp(ctx context.Context, row row) error {
 	m.mu.Lock()
 	runs := m.observed[row.ID].power == hypervisor.PowerOn
 	m.mu.Unlock()
 	if runs {
 		return nil
+	}
+	if !m.seize(row.ID) {
+		return errCopying
+	}
+	defer m.let(row.ID, &m.taker)
+	if s, _ := m.statuses.Get(row.ID); slices.ContainsFunc(copyable(s.Value), isHeld) {
+		if m.isTaking(row.ID) {
+			return errCopying
+		}
+		if err := m.release(ctx, row.ID); err != nil {
+			return err
+		}
 	}
 	for _, f := range []func(context.Context, view.Row[record]) error{m.makeConfigDrive, m.define} {
 		if err := f(ctx, row); err != nil {

@@ -30,12 +30,18 @@ type Spec struct {
 	ConfigDrive  string         `json:"config_drive"`          // "openstack-disk" or "none"; "" means the former
 	SideChannels []string       `json:"side_channels"`         // virtio-serial ports; nil means "sf-agent", empty none
 	Metadata     map[string]any `json:"-"`                     // kept beside the record
+
+	// NVRAMTemplate is what the firmware's variables begin as: the UUID of a blob or, when it is asked for, also anything that
+	// a disk can have for its base but a URL. "" means the firmware's own. It needs UEFI.
+	NVRAMTemplate string `json:"nvram_template,omitempty"`
+	// Caller is the namespace as which labels and other artifacts are looked up; "" means Namespace.
+	Caller string `json:"-"`
 }
 
 // DiskSpec asks for a disk.
 type DiskSpec struct {
 	SizeGiB int    `json:"size_gib"` // 0 for the size of the base
-	Base    string `json:"base"`     // URL of an image; "" or "none" for a blank disk
+	Base    string `json:"base"`     // URL of an image, or what artifact.Manager.Resolve knows; "" or "none" for a blank disk
 	Bus     string `json:"bus"`      // "" for the node's default
 	Type    string `json:"type"`     // "disk" or "cdrom"; "" means the former
 }
@@ -105,8 +111,13 @@ func (s *Spec) checkSize() error {
 }
 
 func (s *Spec) checkFirmware() error {
-	if s.SecureBoot && !s.UEFI {
+	switch {
+	case s.SecureBoot && !s.UEFI:
 		return invalid("secure_boot requires uefi")
+	case s.NVRAMTemplate != "" && !s.UEFI:
+		return invalid("nvram_template requires uefi")
+	case len(s.NVRAMTemplate) > maxBase:
+		return invalid("nvram_template has %d bytes, at most %d are allowed", len(s.NVRAMTemplate), maxBase)
 	}
 	return nil
 }
@@ -228,17 +239,6 @@ func (d *DiskSpec) check(i int, machine, defaultBus string) error {
 		return invalid("disk %d: a cdrom needs a base", i)
 	case len(d.Base) > maxBase:
 		return invalid("disk %d: base has %d bytes, at most %d are allowed", i, len(d.Base), maxBase)
-	case strings.HasPrefix(d.Base, "label:"), strings.HasPrefix(d.Base, "sf://"):
-		return invalid("disk %d: base %.80q: only image URLs can be used by this version", i, d.Base)
 	}
 	return nil
-}
-
-// diskGiB is the virtual size that is promised to the instance.
-func (s *Spec) diskGiB() int64 {
-	var sum int64
-	for _, d := range s.Disks {
-		sum += int64(d.SizeGiB)
-	}
-	return sum
 }

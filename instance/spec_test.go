@@ -97,8 +97,6 @@ func TestEveryFieldIsChecked(t *testing.T) {
 		"an unknown type":          {one(DiskSpec{SizeGiB: 1, Type: "tape"}), `disk 1: type "tape"`},
 		"a CD-ROM without a base":  {one(DiskSpec{SizeGiB: 1, Type: "cdrom"}), "disk 1: a cdrom needs a base"},
 		"an endless base":          {one(DiskSpec{Base: strings.Repeat("x", maxBase+1)}), "disk 1: base has 4097 bytes"},
-		"a label":                  {one(DiskSpec{Base: "label:x"}), "disk 1: base"},
-		"an artifact":              {one(DiskSpec{Base: "sf://blob/x"}), "disk 1: base"},
 		"IDE beside secure boot":   {func(s *Spec) { s.UEFI, s.SecureBoot, s.Disks = true, true, disks(1, DiskSpec{SizeGiB: 1, Bus: "ide"}) }, "disk 0: disk bus ide needs machine type pc"},
 		"IDE":                      {func(s *Spec) { s.Disks = disks(2, DiskSpec{SizeGiB: 1, Bus: "ide"}) }, ""},
 	} {

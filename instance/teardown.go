@@ -19,6 +19,10 @@ import (
 
 // tearDown ends an instance. Where that does not get on for longer than Patience, it says why and goes on trying.
 func (m *Manager) tearDown(ctx context.Context, row row, s status) (time.Duration, error) {
+	if !m.seize(row.ID) {
+		return 0, nil // the snapshot that has the disks was interrupted, and wakes us when it has let go
+	}
+	defer m.let(row.ID, &m.taker)
 	err := m.dismantle(ctx, row, s)
 	if err == nil || ctx.Err() != nil || conflicting(err) {
 		return 0, err
@@ -78,10 +82,7 @@ func (m *Manager) dismantle(ctx context.Context, row row, s status) error {
 func (m *Manager) giveBack(_ context.Context, tx *view.Txn, row row) {
 	m.free(tx, &row.Value)
 	m.Networks.Detach(tx, row.ID)
-	s, _ := m.statuses.Get(row.ID)
-	for _, id := range blobsOf(s) {
-		m.Blobs.DropRef(tx, id, m.refOwner(row))
-	}
+	m.unrefer(tx, row)
 }
 
 func (m *Manager) removeFolder(ctx context.Context, id string) error {

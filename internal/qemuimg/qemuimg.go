@@ -31,7 +31,17 @@ func Check() error {
 // Create makes the QCOW2 image path of that virtual size in bytes, over the QCOW2 image base, or blank if base is "".
 // Base is not opened; the caller knows that it is there and no larger.
 func Create(ctx context.Context, path string, size int64, base string) error {
-	args := []string{"create", "-q", "-f", "qcow2", "-o", "cluster_size=" + strconv.Itoa(ClusterSize)}
+	return create(ctx, path, size, base, ClusterSize)
+}
+
+// CreateOverlay is Create for an image that soon is merged into its base: its clusters are small, because the first write to
+// one has to copy the rest of it.
+func CreateOverlay(ctx context.Context, path string, size int64, base string) error {
+	return create(ctx, path, size, base, 64<<10)
+}
+
+func create(ctx context.Context, path string, size int64, base string, cluster int) error {
+	args := []string{"create", "-q", "-f", "qcow2", "-o", "cluster_size=" + strconv.Itoa(cluster)}
 	if base != "" {
 		args = append(args, "-u", "-b", base, "-F", "qcow2")
 	}

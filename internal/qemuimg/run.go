@@ -110,6 +110,8 @@ func (c call) explain(err error, text string) error {
 	case strings.Contains(text, "No space left on device"), strings.Contains(text, "Disk quota exceeded"):
 		return fault.New(opRun, fault.Exhausted, c.path, "the disk of %s is full: %d MiB free; make room there or use another node",
 			filepath.Dir(c.path), freeMiB(filepath.Dir(c.path)))
+	case strings.Contains(text, "\" lock"):
+		return fault.New(opRun, fault.Unavailable, c.path, "the image is in use: another process writes to it, or reads what shall be written")
 	case strings.Contains(text, "Input/output error"), text == "":
 		return fault.Because(opRun, fault.Internal, c.path, err, "qemu-img failed: %s", text)
 	}
@@ -139,11 +141,12 @@ func killedBy(err error, s syscall.Signal) bool {
 	return ok && (ws.Signaled() && ws.Signal() == s || ws.Exited() && ws.ExitStatus() == 128+int(s))
 }
 
-// brief returns the first lines of what qemu-img said.
+// brief returns the beginning and the end of what qemu-img said: it quotes long descriptions of images before it says what
+// is wrong with them.
 func brief(s string) string {
 	const most = 400
 	if s = strings.TrimSpace(s); len(s) > most {
-		s = s[:most] + "…"
+		s = s[:most/4] + " … " + s[len(s)-most*3/4:]
 	}
 	return strings.ReplaceAll(s, "\n", "; ")
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -35,14 +36,21 @@ func TestConformance(t *testing.T) {
 		hypervisortest.TestDriver(t, func(*testing.T) hypervisortest.Env {
 			d := simhv.New(simhv.Options{})
 			return hypervisortest.Env{
-				Driver:     stepped.Hypervisor(d, ignore),
-				PowerOff:   func(_ context.Context, id string) error { return d.GuestShutdown(id) },
-				Crash:      func(_ context.Context, id string) error { return d.Crash(id) },
+				Driver:   stepped.Hypervisor(d, ignore),
+				PowerOff: func(_ context.Context, id string) error { return d.GuestShutdown(id) },
+				Crash:    func(_ context.Context, id string) error { return d.Crash(id) },
+				Write:    func(_ context.Context, dom hypervisor.Domain) error { return d.Write(dom.ID, "vda", "w") },
+				Writes: func(_ context.Context, path string, backing []string) (int, error) {
+					text, err := simhv.Written(append([]string{path}, backing...)...)
+					return strings.Count(text, "\n"), err
+				},
 				Disconnect: func(context.Context) error { d.Disconnect(); return nil },
 				Reconnect:  func(context.Context) error { d.Reconnect(); return nil },
 				Lacks: map[string]string{
 					"a domain that is not ours is left alone":          "nobody but the driver can define a simulated domain",
 					"what a cut-off call has left is replaced":         "the caller's hook gives way to the seam's",
+					"a hold or release that was cut off is made good":  "the caller's hook gives way to the seam's",
+					"a copy is whole or not there":                     "the caller's hook gives way to the seam's",
 					"a driver that was opened again knows its domains": "a simulated hypervisor lasts as long as its driver",
 				},
 			}

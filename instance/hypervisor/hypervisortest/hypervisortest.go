@@ -22,6 +22,12 @@ type Env struct {
 
 	// PowerOff makes a running guest power itself off. The guest is the one of GuestImage: it does so at any key.
 	PowerOff func(ctx context.Context, id string) error
+	// Write makes a running guest write to its first disk once more, and returns when it has. The guest of GuestImage does
+	// so at the key "w".
+	Write func(ctx context.Context, d hypervisor.Domain) error
+	// Writes returns how often guests have written to what an image and those beneath it have: on an image of GuestImage,
+	// the first byte of GuestSector. Nobody writes to them now.
+	Writes func(ctx context.Context, path string, backing []string) (int, error)
 	// Crash makes a running guest die without having been asked to.
 	Crash func(ctx context.Context, id string) error
 	// Disconnect takes the hypervisor away from the driver, Reconnect gives it back.
@@ -67,6 +73,15 @@ func promises() []promise {
 		{"a disk is made complete and once", diskIsMade},
 		{"a disk smaller than its image is refused with both sizes", diskTooSmall},
 		{"what a cut-off call has left is replaced", cutOff},
+		{"a held disk stands still while its guest writes on", heldStandsStill},
+		{"holding and releasing twice is success", holdTwice},
+		{"a domain that is off needs no hold", holdOff},
+		{"a disk that cannot be held is refused", holdRefused},
+		{"what a guest wrote while held survives its end", heldSurvives},
+		{"a hold or release that was cut off is made good", heldCutOff},
+		{"a disk is copied flat or thin", diskIsCopied},
+		{"a copy is whole or not there", copyCutOff},
+		{"a disk that is written to is not copied", copyInUse},
 		{"an image is converted complete and once", imageIsConverted},
 		{"an image that names another file is never followed", hostileImages},
 	}

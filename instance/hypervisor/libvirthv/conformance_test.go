@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -67,13 +68,19 @@ func TestConformanceMock(t *testing.T) {
 			},
 			Stranger: func(ctx context.Context, id string) (func(context.Context) bool, error) { return stranger(ctx, d, id) },
 			Lacks: map[string]string{
-				"a missing disk is named":                          "the mock opens no files",
-				"a new definition is seen at the next start":       "the mock opens no files, so a start cannot tell which disk it sees",
-				"a guest that powers itself off is seen off":       "the mock runs no guest that could say that it is up",
-				"a guest that dies is seen crashed":                "the mock has no process that could die",
-				"what a guest says is appended to its console log": "the mock has no consoles",
-				"a lost connection is reported and comes back":     "the mock is in this process",
-				"a driver that was opened again knows its domains": "each connection to the mock has domains of its own",
+				"a missing disk is named":                            "the mock opens no files",
+				"a new definition is seen at the next start":         "the mock opens no files, so a start cannot tell which disk it sees",
+				"a guest that powers itself off is seen off":         "the mock runs no guest that could say that it is up",
+				"a guest that dies is seen crashed":                  "the mock has no process that could die",
+				"what a guest says is appended to its console log":   "the mock has no consoles",
+				"a lost connection is reported and comes back":       "the mock is in this process",
+				"a held disk stands still while its guest writes on": "the mock attaches no disks",
+				"holding and releasing twice is success":             "the mock attaches no disks",
+				"a disk that cannot be held is refused":              "the mock attaches no disks",
+				"what a guest wrote while held survives its end":     "the mock attaches no disks",
+				"a hold or release that was cut off is made good":    "the mock attaches no disks",
+				"a disk that is written to is not copied":            "the mock opens no files",
+				"a driver that was opened again knows its domains":   "each connection to the mock has domains of its own",
 			},
 		}
 	})
@@ -134,6 +141,8 @@ func TestConformanceQEMU(t *testing.T) {
 			Driver: d, Dir: dir,
 			PowerOff: func(ctx context.Context, id string) error { return d.domain(ctx, "test", id, pressKey) },
 			Crash:    func(_ context.Context, id string) error { return killQEMU(h, id) },
+			Write:    func(ctx context.Context, dom hypervisor.Domain) error { return guestWrites(ctx, d, dom) },
+			Writes:   sectorOf,
 			Again: func(t *testing.T) hypervisor.Driver {
 				t.Helper()
 				return opened(t, Options{URI: socket(h), Accelerator: QEMU, StorageDir: dir})
@@ -145,9 +154,60 @@ func TestConformanceQEMU(t *testing.T) {
 	})
 }
 
-func pressKey(ld *libvirt.Domain) error {
-	const space = 57 // KEY_SPACE of linux/input-event-codes.h
-	return ld.SendKey(uint(libvirt.KEYCODE_SET_LINUX), 50, []uint{space}, 0)
+// Keys of linux/input-event-codes.h.
+const (
+	keyW     = 17
+	keySpace = 57
+)
+
+func pressKey(ld *libvirt.Domain) error { return press(ld, keySpace) }
+
+func press(ld *libvirt.Domain, key uint) error {
+	return ld.SendKey(uint(libvirt.KEYCODE_SET_LINUX), 50, []uint{key}, 0)
+}
+
+// guestWrites has the guest of hypervisortest write once.
+func guestWrites(ctx context.Context, d *Driver, dom hypervisor.Domain) error {
+	count := func() int {
+		text, err := os.ReadFile(dom.ConsoleLog)
+		if err != nil {
+			return 0
+		}
+		return strings.Count(string(text), hypervisortest.GuestWrote)
+	}
+	before := count()
+	if err := d.domain(ctx, "test", dom.ID, func(ld *libvirt.Domain) error { return press(ld, keyW) }); err != nil {
+		return err
+	}
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for count() == before {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return errors.New("the guest did not write")
+		}
+	}
+	return nil
+}
+
+// sectorOf returns how often the guest of hypervisortest has written to an image.
+func sectorOf(ctx context.Context, path string, _ []string) (int, error) {
+	dir, err := os.MkdirTemp("", "sf-sector-")
+	if err != nil {
+		return 0, err
+	}
+	defer os.RemoveAll(dir) //nolint:errcheck // of a test
+	raw := filepath.Join(dir, "raw")
+	out, err := exec.CommandContext(ctx, "qemu-img", "dd", "-f", "qcow2", "-O", "raw", "bs=512", "count=2", "if="+path, "of="+raw).CombinedOutput()
+	if err != nil {
+		return 0, fmt.Errorf("%w: %s", err, out)
+	}
+	b, err := os.ReadFile(raw)
+	if err != nil {
+		return 0, err
+	}
+	return int(b[hypervisortest.GuestSector*512]), nil
 }
 
 func killQEMU(h *pretendhost.Host, id string) error {

@@ -4,21 +4,19 @@ package libvirthv
 
 import (
 	"context"
-	"path/filepath"
 
-	"github.com/shakenfist/shakenfist/fault"
 	"github.com/shakenfist/shakenfist/instance/hypervisor"
+	"github.com/shakenfist/shakenfist/instance/hypervisor/internal/image"
 	"github.com/shakenfist/shakenfist/internal/qemuimg"
 )
 
 // CopyDisk implements hypervisor.Driver. That nobody writes to the disk meanwhile is seen to by QEMU's locks on images.
 func (d *Driver) CopyDisk(ctx context.Context, c hypervisor.DiskCopy) error {
-	const op = "libvirthv.CopyDisk"
-	if c.Base != "" && (c.Base != filepath.Base(c.Base) || c.Base == ".") {
-		return fault.New(op, fault.Invalid, c.Dst, "base %q of a copy, want a plain file name", c.Base)
+	if err := image.CheckCopy(c); err != nil {
+		return err
 	}
 	return d.files.Make(ctx, c.Dst, func(partial string) error {
-		size, err := virtualSize(c.Src)
+		size, err := image.Size(c.Src)
 		if err != nil {
 			return err
 		}

@@ -13,7 +13,7 @@ import (
 
 	"github.com/shakenfist/shakenfist/fault"
 	"github.com/shakenfist/shakenfist/instance/hypervisor"
-	"github.com/shakenfist/shakenfist/internal/qcow2"
+	"github.com/shakenfist/shakenfist/instance/hypervisor/internal/image"
 	"github.com/shakenfist/shakenfist/internal/qemuimg"
 	"github.com/shakenfist/shakenfist/internal/step"
 )
@@ -134,7 +134,7 @@ func overlaysXML(h host, guest *guest, wanted []attached) (string, error) {
 
 // makeOverlay makes an empty overlay over the disk path. The guest does not use the one that is there, if any.
 func (d *Driver) makeOverlay(ctx context.Context, path string) error {
-	size, err := virtualSize(path)
+	size, err := image.Size(path)
 	if err != nil {
 		return err
 	}
@@ -143,7 +143,7 @@ func (d *Driver) makeOverlay(ctx context.Context, path string) error {
 		return err
 	}
 	return d.files.Make(ctx, held, func(partial string) error {
-		if err := qemuimg.Create(ctx, partial, size, path); err != nil {
+		if err := qemuimg.CreateOverlay(ctx, partial, size, path); err != nil {
 			return err
 		}
 		return d.grant(partial, true)
@@ -165,19 +165,4 @@ func removeOverlay(ctx context.Context, held string) error {
 		}
 		return nil
 	})
-}
-
-// virtualSize returns that of a QCOW2 image of ours in bytes.
-func virtualSize(path string) (int64, error) {
-	const op = "libvirthv.virtualSize"
-	f, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return 0, fault.New(op, fault.NotFound, path, "the disk %s is not there", path)
-	}
-	if err != nil {
-		return 0, fault.Because(op, fault.Internal, path, err, "the disk cannot be read")
-	}
-	defer f.Close() //nolint:errcheck // only read
-	h, err := qcow2.Read(f)
-	return h.Size, fault.Wrap(op, path, err)
 }

@@ -3,11 +3,11 @@ package simhv
 import (
 	"context"
 	"fmt"
-	"path/filepath"
 	"slices"
 
 	"github.com/shakenfist/shakenfist/fault"
 	"github.com/shakenfist/shakenfist/instance/hypervisor"
+	"github.com/shakenfist/shakenfist/instance/hypervisor/internal/image"
 	"github.com/shakenfist/shakenfist/internal/qcow2"
 )
 
@@ -17,8 +17,8 @@ func (d *Driver) CopyDisk(ctx context.Context, c hypervisor.DiskCopy) error {
 	if err := d.ready(ctx, "CopyDisk", c.Dst); err != nil {
 		return err
 	}
-	if c.Base != "" && c.Base != filepath.Base(c.Base) {
-		return fault.New(op, fault.Invalid, c.Dst, "base %q of a copy, want a plain file name", c.Base)
+	if err := image.CheckCopy(c); err != nil {
+		return err
 	}
 	return d.files.Make(ctx, c.Dst, func(partial string) error {
 		if user := d.writer(c.Src); user != "" {
@@ -29,7 +29,7 @@ func (d *Driver) CopyDisk(ctx context.Context, c hypervisor.DiskCopy) error {
 				return fault.Because(op, fault.Exhausted, c.Dst, err, "the disk has no room for the copy")
 			}
 		}
-		h, err := headerOf(c.Src)
+		size, err := image.Size(c.Src)
 		if err != nil {
 			return err
 		}
@@ -37,11 +37,11 @@ func (d *Driver) CopyDisk(ctx context.Context, c hypervisor.DiskCopy) error {
 		if c.Base != "" {
 			beneath = nil
 		}
-		text, err := textOf(append([]string{c.Src}, beneath...)...)
+		text, err := Written(append([]string{c.Src}, beneath...)...)
 		if err != nil {
 			return err
 		}
-		return write(partial, append(qcow2.Empty(h.Size, c.Base), content{text: text}.tail()...))
+		return write(partial, append(qcow2.Empty(size, c.Base), content{text: text}.tail()...))
 	})
 }
 
@@ -95,7 +95,7 @@ func (d *Driver) Read(id, device string) (string, error) {
 	if dom.held[disk.Path] {
 		chain = append([]string{disk.Path + hypervisor.HeldSuffix}, chain...)
 	}
-	return textOf(chain...)
+	return Written(chain...)
 }
 
 // disk returns a disk of a running guest. The caller holds d.mu.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/shakenfist/shakenfist/fault"
 	"github.com/shakenfist/shakenfist/instance/hypervisor"
+	"github.com/shakenfist/shakenfist/instance/hypervisor/internal/image"
 	"github.com/shakenfist/shakenfist/internal/qcow2"
 	"github.com/shakenfist/shakenfist/internal/step"
 )
@@ -82,7 +83,7 @@ func beginHeld(path string) error {
 	if err != nil {
 		return err
 	}
-	h, err := headerOf(path)
+	size, err := image.Size(path)
 	if err != nil {
 		return err
 	}
@@ -90,7 +91,7 @@ func beginHeld(path string) error {
 	if err := remove(held); err != nil {
 		return err
 	}
-	return write(held, append(qcow2.Blank(h.Size, path), content{over: len(c.text)}.tail()...))
+	return write(held, append(qcow2.Blank(size, path), content{over: len(c.text)}.tail()...))
 }
 
 func endHeld(disks []hypervisor.DomainDisk) (err error) {
@@ -163,15 +164,4 @@ func remove(path string) error {
 		return fault.Because("simhv.remove", fault.Internal, path, err, "the file cannot be removed")
 	}
 	return nil
-}
-
-// headerOf returns the header of the image path.
-func headerOf(path string) (qcow2.Header, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return qcow2.Header{}, fault.Because("simhv.headerOf", fault.Internal, path, err, "the disk cannot be read")
-	}
-	defer f.Close() //nolint:errcheck // only read
-	h, err := qcow2.Read(f)
-	return h, fault.Wrap("simhv.headerOf", path, err)
 }

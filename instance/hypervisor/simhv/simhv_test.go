@@ -21,9 +21,14 @@ func TestConformance(t *testing.T) {
 	hypervisortest.TestDriver(t, func(*testing.T) hypervisortest.Env {
 		d := simhv.New(simhv.Options{})
 		return hypervisortest.Env{
-			Driver:     d,
-			PowerOff:   func(_ context.Context, id string) error { return d.GuestShutdown(id) },
-			Crash:      func(_ context.Context, id string) error { return d.Crash(id) },
+			Driver:   d,
+			PowerOff: func(_ context.Context, id string) error { return d.GuestShutdown(id) },
+			Crash:    func(_ context.Context, id string) error { return d.Crash(id) },
+			Write:    func(_ context.Context, dom hypervisor.Domain) error { return d.Write(dom.ID, "vda", "w") },
+			Writes: func(_ context.Context, path string, backing []string) (int, error) {
+				text, err := simhv.Written(append([]string{path}, backing...)...)
+				return strings.Count(text, "\n"), err
+			},
 			Disconnect: func(context.Context) error { d.Disconnect(); return nil },
 			Reconnect:  func(context.Context) error { d.Reconnect(); return nil },
 			Lacks: map[string]string{

@@ -73,8 +73,9 @@ func unreadable(path string, err error) error {
 	return fault.Because("simhv.read", fault.Internal, path, err, "the disk cannot be read")
 }
 
-// textOf returns what guests wrote to the images paths, of which each lies beneath the one before, oldest first.
-func textOf(paths ...string) (string, error) {
+// Written returns all the lines that simulated guests wrote to the images paths, of which each lies beneath the one before,
+// oldest first. It fails with fault.NotFound if one is not there.
+func Written(paths ...string) (string, error) {
 	text := ""
 	for _, path := range paths {
 		c, err := read(path)

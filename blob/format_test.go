@@ -44,6 +44,16 @@ func u64(at int, v uint64) func([]byte) {
 	return func(b []byte) { binary.BigEndian.PutUint64(b[at:], v) }
 }
 
+// snapshot gives an image one snapshot, whose entry is at an offset, with an L1 table of so many entries at another.
+func snapshot(at int, l1At uint64, l1 uint32, id uint16) func([]byte) {
+	return all(u32(60, 1), u64(64, uint64(at)), u64(at, l1At), u32(at+8, l1), func(b []byte) { binary.BigEndian.PutUint16(b[at+12:], id) })
+}
+
+// bitmaps gives an image an extension about bitmaps.
+func bitmaps(count uint32, size, at uint64) func([]byte) {
+	return all(u32(112, 0x23852875), u32(116, 24), u32(120, count), u64(128, size), u64(136, at))
+}
+
 // version2 makes an image one of version 2, which has a shorter header.
 func version2(b []byte) {
 	clear(b[72:112])
@@ -105,7 +115,9 @@ func TestImagesThatAreTaken(t *testing.T) {
 		{"compressed by zstd", qcow2(u64(72, 1<<3), func(b []byte) { b[104] = 1 }), with(func(f *blob.Facts) { f.Compression = "zstd" })},
 		{"extended L2 entries", qcow2(u64(72, 1<<4), u32(36, 4), u64(40, 0x20000)), with(func(f *blob.Facts) { f.ExtendedL2 = true })},
 		{"features that may be ignored", qcow2(u64(80, ^uint64(0)), u64(88, ^uint64(0))), plain},
-		{"a snapshot within", qcow2(u32(60, 1), u64(64, 0x20000)), plain},
+		{"a snapshot within", qcow2(snapshot(0x20000, 0x30000, 2, 1)), plain},
+		{"bitmaps", qcow2(bitmaps(1, 64, 0x20000)), plain},
+		{"an L2 table", qcow2(u64(0x30000, 1<<63|0x20000)), plain},
 		{"a longer L1 table than needed", qcow2(u32(36, 2), u64(24, 1<<29)), with(func(f *blob.Facts) { f.VirtualSize = gib / 2 })},
 		{"a feature name table", qcow2(u32(112, 0x6803f857), u32(116, 144)), plain},
 		{"an extension nobody knows, and then none", qcow2(u32(112, 0x12345678), u32(116, 3), u32(128, 0)), plain},
@@ -190,6 +202,25 @@ func TestQCOW2ThatIsRefused(t *testing.T) {
 		{"too many snapshots", all(u32(60, 65537), u64(64, 0x20000)), "has 65537 snapshots; at most 65536 are possible"},
 		{"snapshots nowhere", u32(60, 1), "has its snapshot table at 0"},
 		{"snapshots past the end", all(u32(60, 2000), u64(64, 0x20000)), "has its snapshot table of 80000 bytes at 131072, but ends at 196624"},
+		{"a snapshot of nothing", all(u32(60, 1), u64(64, 0x20000)), "has a snapshot 1 with an L1 table of 0 entries"},
+		{"a snapshot of absurd size", snapshot(0x20000, 0x30000, 1<<31, 1), "has a snapshot 1 with an L1 table of 2147483648 entries"},
+		{"a snapshot without an ID", snapshot(0x20000, 0x30000, 2, 0), "has a snapshot 1 without an ID"},
+		{"a snapshot askew", snapshot(0x20000, 0x30008, 2, 1), "has the L1 table of its snapshot 1 at 196616"},
+		{"a snapshot past the end", snapshot(0x20000, 0x40000, 2, 1), "has the L1 table of its snapshot 1 of 16 bytes at 262144, but ends at 196624"},
+		{"a snapshot with an absurd tail", all(snapshot(0x20000, 0x30000, 2, 1), u32(0x20024, 1<<31)), "has 2147483648 bytes more than are known for its snapshot 1"},
+		{"a snapshot whose name is past the end", all(snapshot(0x20000, 0x30000, 2, 1), u32(60, 1000), u64(64, 0x20000)), "has a snapshot 2 with an L1 table of 0 entries"},
+		{"no bitmaps in a directory", bitmaps(0, 64, 0x20000), "has 0 bitmaps in a directory of 64 bytes"},
+		{"an absurd directory of bitmaps", bitmaps(1, 1<<63, 0x20000), "has 1 bitmaps in a directory of 9223372036854775808 bytes"},
+		{"bitmaps nowhere", bitmaps(1, 64, 8), "has its directory of bitmaps at 8, which is no cluster's beginning"},
+		{"bitmaps past the end", bitmaps(1, 64, 0x40000), "has its directory of bitmaps of 64 bytes at 262144, but ends before"},
+		{"a short bitmaps extension", all(u32(112, 0x23852875), u32(116, 8)), "has a bitmaps extension of 8 bytes"},
+		{"feature names cut off", all(u32(112, 0x6803f857), u32(116, 50)), "has a table of feature names of 50 bytes"},
+		{"an L2 table past the end", u64(0x30000, 0x70000), "has an entry in its L1 table that refers to 458752, but ends at 196624"},
+		{"an L2 table askew", u64(0x30000, 0x20200), "has an entry 0x20200 in its L1 table"},
+		{"an L2 table with reserved bits", u64(0x30000, 0x20001), "has an entry 0x20001 in its L1 table"},
+		{"an L2 table used twice", all(u64(0x30000, 0x20000), u64(0x30008, 1<<63|0x20000)), "uses a cluster more than once in its L1 table"},
+		{"reference counts past the end", u64(0x10008, 0x70000), "has an entry in its reference count table that refers to 458752"},
+		{"reference counts used twice", all(u64(0x10000, 0x20000), u64(0x10008, 0x20000)), "uses a cluster more than once in its reference count table"},
 		{"an extension past the end", all(u32(112, 0x12345678), u32(116, 65417)), "has a header extension of 65417 bytes at 112"},
 		{"an absurd extension", all(u32(112, 0x12345678), u32(116, 0xffffffff)), "has a header extension of 4294967295 bytes at 112"},
 		{
@@ -223,7 +254,7 @@ func TestFilesThatAreNoImageAreRefusedByName(t *testing.T) {
 	text := func(s string) []byte { return []byte(s + strings.Repeat("all work and no play\n", 100)) }
 	at := func(offset int, magic string) []byte { return disk(1<<16, map[int]string{offset: magic}) }
 	convert := func(format string) string {
-		return ", not a QCOW2, raw or ISO image: convert it with qemu-img convert -f " + format + " -O qcow2"
+		return ", not a QCOW2, VMDK, VDI, VHD, raw or ISO image: convert it with qemu-img convert -f " + format + " -O qcow2"
 	}
 	tests := []struct {
 		name  string
@@ -233,8 +264,9 @@ func TestFilesThatAreNoImageAreRefusedByName(t *testing.T) {
 		{"nothing", nil, "the file is empty, which is no disk image"},
 		{"a QCOW2 header cut off", qcow2()[:100], "this QCOW2 image is cut off within its header"},
 		{"QCOW 1", qcow2(u32(4, 1)), "this is a QCOW image of version 1: convert it with qemu-img convert -f qcow"},
-		{"VMDK", at(0, "KDMV"), "this is a VMDK image" + convert("vmdk")},
-		{"VMDK of ESX", at(0, "COWD"), "this is a VMDK image" + convert("vmdk")},
+		{"VMDK", at(0, "KDMV"), "this VMDK image is of version 0; 1 to 3 are known"},
+		{"VMDK of ESX", at(0, "COWD"), "this is a VMDK image of ESX" + convert("vmdk")},
+		{"newer VMDK of ESX", at(0, "\xbe\xba\xfe\xca\x00\x00\x00\x00"), "this is a VMDK image of ESX (seSparse)" + convert("vmdk")},
 		{
 			"a VMDK descriptor that names a file of the host",
 			[]byte("# Disk DescriptorFile\nversion=1\nRW 1 FLAT \"/etc/shadow\" 0\n"), "this is a VMDK descriptor, which only names other files",
@@ -243,16 +275,16 @@ func TestFilesThatAreNoImageAreRefusedByName(t *testing.T) {
 			"a VMDK descriptor dressed as a disk",
 			disk(1024, map[int]string{0: "#\n \n\nversion=1\nRW 1 FLAT \"/etc/shadow\" 0\n", 510: "\x55\xaa"}), "this is a VMDK descriptor",
 		},
-		{"VDI", disk(1<<16, map[int]string{0: "<<< Oracle VM VirtualBox Disk Image >>>\n", 64: "\x7f\x10\xda\xbe"}), "this is a VDI image" + convert("vdi")},
-		{"VHD", at(0, "conectix"), "this is a VHD image" + convert("vpc")},
-		{"VHD of fixed size", at(1<<16-512, "conectix"), "this is a VHD image of fixed size" + convert("vpc")},
+		{"VDI", disk(1<<16, map[int]string{0: "<<< Oracle VM VirtualBox Disk Image >>>\n", 64: "\x7f\x10\xda\xbe"}), "this VDI image is of version 0.0; 1.1 is known"},
+		{"VHD", at(0, "conectix"), "this VHD image does not end with its footer"},
+		{"VHD of fixed size", at(1<<16-512, "conectix"), "this VHD image has a footer whose checksum is wrong"},
 		{"VHDX", at(0, "vhdxfile"), "this is a VHDX image" + convert("vhdx")},
 		{"QED", at(0, "QED\x00"), "this is a QED image" + convert("qed")},
 		{"Parallels", at(0, "WithoutFreeSpace"), "this is a Parallels image" + convert("parallels")},
 		{"newer Parallels", at(0, "WithouFreSpacExt"), "this is a Parallels image" + convert("parallels")},
 		{"DMG", at(1<<16-512, "koly"), "this is an Apple disk image (DMG)" + convert("dmg")},
-		{"LUKS", at(0, "LUKS\xba\xbe\x00\x02"), "this is an encrypted disk (LUKS), not a QCOW2, raw or ISO image: decrypt it"},
-		{"gzip", at(0, "\x1f\x8b\x08\x00"), "this is a gzip file, not a QCOW2, raw or ISO image: unpack it"},
+		{"LUKS", at(0, "LUKS\xba\xbe\x00\x02"), "this is an encrypted disk (LUKS), not a QCOW2, VMDK, VDI, VHD, raw or ISO image: decrypt it"},
+		{"gzip", at(0, "\x1f\x8b\x08\x00"), "this is a gzip file, not a QCOW2, VMDK, VDI, VHD, raw or ISO image: unpack it"},
 		{"xz", at(0, "\xfd7zXZ\x00"), "this is an xz file"},
 		{"bzip2", at(0, "BZh91AY&SY"), "this is a bzip2 file"},
 		{"Zstandard", at(0, "\x28\xb5\x2f\xfd"), "this is a Zstandard file"},

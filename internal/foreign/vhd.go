@@ -124,8 +124,10 @@ func (f vhdFields) dynamic(r io.ReaderAt, head []byte, size, limit int64) (Image
 	if tableAt%sector != 0 || tableAt < vhdFooter {
 		return Image{}, vhd.refused("has its table of blocks at %d, which cannot be: it is damaged", tableAt)
 	}
-	return Image{Size: int64(f.size), Block: int64(block), Variant: "dynamic"}, //nolint:gosec // at most limit
-		checkBlocks(r, size, tableAt, uint64(entries), block)
+	if err := checkBlocks(r, size, tableAt, uint64(entries), block); err != nil {
+		return Image{}, err
+	}
+	return Image{Size: int64(f.size), Block: int64(block), Variant: "dynamic"}, nil //nolint:gosec // at most limit
 }
 
 // checkBlocks looks at where each block lies: a bitmap of its sectors, in whole sectors, and then its data.

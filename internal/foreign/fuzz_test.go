@@ -1,0 +1,37 @@
+package foreign_test
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"testing"
+
+	"github.com/shakenfist/shakenfist/fault"
+	"github.com/shakenfist/shakenfist/internal/foreign"
+)
+
+// fuzz has a guard look at images that were changed: it takes or refuses them, and what it takes is within the limit.
+func fuzz(f *testing.F, guard func(io.ReaderAt, int64, int64) (foreign.Image, error), seeds ...[]byte) {
+	f.Helper()
+	for _, b := range seeds {
+		f.Add(b)
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		const limit = 1 << 36
+		i, err := guard(bytes.NewReader(b), int64(len(b)), limit)
+		switch {
+		case err == nil && (i.Size <= 0 || i.Size > limit || i.Size%512 != 0 || i.Block < 0 || i.Variant == ""):
+			t.Errorf("took %+v", i)
+		case err != nil && (!errors.Is(err, fault.Invalid) || i != foreign.Image{}):
+			t.Errorf("got %+v, %v", i, err)
+		}
+	})
+}
+
+func FuzzVMDK(f *testing.F) { fuzz(f, foreign.VMDK, vmdk(), stream(), vmdk(le32(8, 3), le64(48, 30))) }
+
+func FuzzVDI(f *testing.F) { fuzz(f, foreign.VDI, vdi()[:8192], vdi(le32(388, 0))[:4096]) }
+
+func FuzzVHD(f *testing.F) {
+	fuzz(f, foreign.VHD, fixedVHD(), dynamicVHD(), append(dynamicVHD(be32(2052, 0xffffffff))[:2560], dynamicVHD()[:512]...))
+}

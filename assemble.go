@@ -46,7 +46,8 @@ func (c *Cloud) assemble(f Config) {
 	})
 	c.Artifacts = artifact.New(artifact.Deps{
 		View: c.view, Events: c.Events, Blobs: c.Blobs, Namespaces: c.Namespaces, Metadata: c.Metadata, Node: f.Node, Fence: c.Nodes.Fence,
-		Client: f.HTTPClient, ImageURL: f.ImageURL, Patience: f.Patience, MaxFetch: f.Transfer, MaxVersions: f.MaxVersions,
+		Client: f.HTTPClient, Sources: c.sources(f.ImageSources), Proxy: f.ImageProxy, ImageURL: f.ImageURL, CirrosURL: f.CirrosURL,
+		Patience: f.Patience, MaxFetch: f.Transfer, MaxVersions: f.MaxVersions,
 		Linger: f.Linger, Resync: f.Resync, Log: f.Logger,
 	})
 	c.Uploads = upload.New(upload.Deps{

@@ -74,7 +74,11 @@ type Config struct {
 	HashCost    int              // bcrypt cost of keys; 0 means 10
 	ImageLimits blob.Limits      // how large images may be; zero values as blob.Limits says
 	ImageURL    string           // base of image shorthands such as debian:12; "" means artifact.DefaultImageURL
-	HTTPClient  *http.Client     // downloads images; nil means one with sensible time limits
+	CirrosURL   string           // base of the image shorthand cirros; "" means artifact.DefaultCirrosURL
+
+	ImageSources artifact.Sources // where images may come from; Machines and Tenants are this cloud's unless they are given
+	ImageProxy   *artifact.Proxy  // asked in place of images' sources; nil: none
+	HTTPClient   *http.Client     // downloads images; nil means one of the cloud's own. What is no *http.Transport in it reaches whatever it reaches
 
 	Logger   *slog.Logger  // nil discards
 	Resync   time.Duration // how often everything is looked at again; 0 means 30 s

@@ -15,7 +15,9 @@ import (
 
 	"github.com/caarlos0/env/v11"
 
+	"github.com/shakenfist/shakenfist/artifact"
 	"github.com/shakenfist/shakenfist/event"
+	"github.com/shakenfist/shakenfist/fault"
 )
 
 // keyPrefix begins the names of all settings, in the environment and in the file.
@@ -48,30 +50,35 @@ type config struct {
 	SpiceCACert string `env:"SPICE_CA_CERT" envDefault:"/etc/pki/libvirt-spice/ca-cert.pem"` // file of the certificates, in PEM, by which clients verify consoles; it need not be there
 	DiskBus     string `env:"DISK_BUS" envDefault:"virtio"`                                  // of disks whose request names none
 
-	CPUOvercommit  float64 `env:"CPU_OVERCOMMIT_RATIO" envDefault:"16"`                          // vCPUs per thread of the host
-	RAMOvercommit  float64 `env:"RAM_OVERCOMMIT_RATIO" envDefault:"3"`                           // guests' memory per memory of the host
-	RAMReserve     float64 `env:"RAM_SYSTEM_RESERVATION" envDefault:"2"`                         // GiB kept for the host
-	DiskOvercommit float64 `env:"DISK_OVERCOMMIT_RATIO" envDefault:"10"`                         // virtual sizes per size of the disk
-	MinFreeDisk    float64 `env:"MINIMUM_FREE_DISK" envDefault:"-1"`                             // GiB kept free; negative: 20 or a tenth, whichever is less
-	Linger         int     `env:"CLEANER_DELAY" envDefault:"3600"`                               // seconds that a deleted object can still be read
-	AuditAge       int     `env:"MAX_AUDIT_EVENT_AGE" envDefault:"7776000"`                      // seconds that events of type audit are kept; -1: for ever
-	MutateAge      int     `env:"MAX_MUTATE_EVENT_AGE" envDefault:"7776000"`                     // the same for mutate
-	StatusAge      int     `env:"MAX_STATUS_EVENT_AGE" envDefault:"604800"`                      // the same for status
-	UsageAge       int     `env:"MAX_USAGE_EVENT_AGE" envDefault:"2592000"`                      // the same for usage
-	ResourcesAge   int     `env:"MAX_RESOURCES_EVENT_AGE" envDefault:"604800"`                   // the same for resources
-	PruneAge       int     `env:"MAX_PRUNE_EVENT_AGE" envDefault:"2592000"`                      // the same for prune
-	HistoricAge    int     `env:"MAX_HISTORIC_EVENT_AGE" envDefault:"7776000"`                   // the same for historic
-	EventBudget    int     `env:"EVENT_DISK_BUDGET" envDefault:"1073741824"`                     // bytes of disk that events may take; what is least worth keeping goes first
-	MaxTransfer    int     `env:"MAX_IMAGE_TRANSFER_SECONDS" envDefault:"1800"`                  // seconds that fetching an image, or copying a disk, may take in all
-	MaxImage       float64 `env:"IMAGE_MAX_SIZE" envDefault:"256"`                               // GiB of the largest image that is fetched or uploaded, unpacked if it comes packed
-	MaxVirtual     float64 `env:"IMAGE_MAX_VIRTUAL_SIZE" envDefault:"16384"`                     // GiB that a guest may see of an image
-	MaxVersions    int     `env:"ARTIFACT_MAX_VERSIONS_DEFAULT" envDefault:"3"`                  // versions that a new artifact keeps
-	UploadIdle     int     `env:"UPLOAD_MAXIMUM_IDLE_TIME" envDefault:"86400"`                   // seconds after which an upload expires that nobody adds to
-	CacheIdle      int     `env:"BLOB_TRANSCODE_MAXIMUM_IDLE_TIME" envDefault:"86400"`           // seconds that the bootable form of an image stays when no instance uses it
-	VerifyEvery    int     `env:"CHECKSUM_VERIFICATION_FREQUENCY" envDefault:"86400"`            // seconds between two comparisons of what the disk has of a blob with its checksum; 0 means never
-	Compress       bool    `env:"COMPRESS_SNAPSHOTS" envDefault:"true"`                          // snapshots are compressed
-	ThinSnapshots  bool    `env:"SNAPSHOTS_DEFAULT_TO_THIN" envDefault:"false"`                  // snapshots that don't say otherwise have only what the guest itself wrote
-	ImageURL       string  `env:"IMAGE_DOWNLOAD_URL" envDefault:"https://images.shakenfist.com"` // where debian:12 and its like are
+	CPUOvercommit  float64 `env:"CPU_OVERCOMMIT_RATIO" envDefault:"16"`                               // vCPUs per thread of the host
+	RAMOvercommit  float64 `env:"RAM_OVERCOMMIT_RATIO" envDefault:"3"`                                // guests' memory per memory of the host
+	RAMReserve     float64 `env:"RAM_SYSTEM_RESERVATION" envDefault:"2"`                              // GiB kept for the host
+	DiskOvercommit float64 `env:"DISK_OVERCOMMIT_RATIO" envDefault:"10"`                              // virtual sizes per size of the disk
+	MinFreeDisk    float64 `env:"MINIMUM_FREE_DISK" envDefault:"-1"`                                  // GiB kept free; negative: 20 or a tenth, whichever is less
+	Linger         int     `env:"CLEANER_DELAY" envDefault:"3600"`                                    // seconds that a deleted object can still be read
+	AuditAge       int     `env:"MAX_AUDIT_EVENT_AGE" envDefault:"7776000"`                           // seconds that events of type audit are kept; -1: for ever
+	MutateAge      int     `env:"MAX_MUTATE_EVENT_AGE" envDefault:"7776000"`                          // the same for mutate
+	StatusAge      int     `env:"MAX_STATUS_EVENT_AGE" envDefault:"604800"`                           // the same for status
+	UsageAge       int     `env:"MAX_USAGE_EVENT_AGE" envDefault:"2592000"`                           // the same for usage
+	ResourcesAge   int     `env:"MAX_RESOURCES_EVENT_AGE" envDefault:"604800"`                        // the same for resources
+	PruneAge       int     `env:"MAX_PRUNE_EVENT_AGE" envDefault:"2592000"`                           // the same for prune
+	HistoricAge    int     `env:"MAX_HISTORIC_EVENT_AGE" envDefault:"7776000"`                        // the same for historic
+	EventBudget    int     `env:"EVENT_DISK_BUDGET" envDefault:"1073741824"`                          // bytes of disk that events may take; what is least worth keeping goes first
+	MaxTransfer    int     `env:"MAX_IMAGE_TRANSFER_SECONDS" envDefault:"1800"`                       // seconds that fetching an image, or copying a disk, may take in all
+	MaxImage       float64 `env:"IMAGE_MAX_SIZE" envDefault:"256"`                                    // GiB of the largest image that is fetched or uploaded, unpacked if it comes packed
+	MaxVirtual     float64 `env:"IMAGE_MAX_VIRTUAL_SIZE" envDefault:"16384"`                          // GiB that a guest may see of an image
+	MaxVersions    int     `env:"ARTIFACT_MAX_VERSIONS_DEFAULT" envDefault:"3"`                       // versions that a new artifact keeps
+	UploadIdle     int     `env:"UPLOAD_MAXIMUM_IDLE_TIME" envDefault:"86400"`                        // seconds after which an upload expires that nobody adds to
+	CacheIdle      int     `env:"BLOB_TRANSCODE_MAXIMUM_IDLE_TIME" envDefault:"86400"`                // seconds that the bootable form of an image stays when no instance uses it
+	VerifyEvery    int     `env:"CHECKSUM_VERIFICATION_FREQUENCY" envDefault:"86400"`                 // seconds between two comparisons of what the disk has of a blob with its checksum; 0 means never
+	Compress       bool    `env:"COMPRESS_SNAPSHOTS" envDefault:"true"`                               // snapshots are compressed
+	ThinSnapshots  bool    `env:"SNAPSHOTS_DEFAULT_TO_THIN" envDefault:"false"`                       // snapshots that don't say otherwise have only what the guest itself wrote
+	ImageURL       string  `env:"IMAGE_DOWNLOAD_URL" envDefault:"https://images.shakenfist.com"`      // where debian:12 and its like are
+	CirrosURL      string  `env:"DOWNLOAD_URL_CIRROS" envDefault:"https://download.cirros-cloud.net"` // where the listing of CirrOS releases is, and below it cirros:0.6.3 and its like
+	Proxy          string  `env:"HTTP_PROXY_SERVER"`                                                  // http://host:port, asked in place of images' sources; unset: none
+	NoProxy        string  `env:"NO_PROXY"`                                                           // names, with those below them, addresses and CIDRs that are asked without the proxy, separated by commas; loopback always is
+	SourceDeny     string  `env:"IMAGE_SOURCE_DENY"`                                                  // from where no image may come, besides link-local addresses, the cloud's own, those of its machines among each other and those of a namespace's networks: CIDRs, addresses, address:port or ports, separated by commas
+	SourceAllow    string  `env:"IMAGE_SOURCE_ALLOW"`                                                 // the same for what is allowed nevertheless; this wins over everything
 }
 
 // clientKeys are settings of the command line client, which is often used in the same environment.
@@ -212,6 +219,15 @@ func (c *config) checkWords() []problem {
 	}
 	if !zoneName.MatchString(c.Zone) {
 		wrong = append(wrong, problem{"ZONE", fmt.Sprintf("%q is not a name; use lower-case letters, digits, hyphens and dots", c.Zone)})
+	}
+	if _, err := artifact.ParseRanges(c.SourceDeny); err != nil {
+		wrong = append(wrong, problem{"IMAGE_SOURCE_DENY", fault.Text(err)})
+	}
+	if _, err := artifact.ParseRanges(c.SourceAllow); err != nil {
+		wrong = append(wrong, problem{"IMAGE_SOURCE_ALLOW", fault.Text(err)})
+	}
+	if _, err := artifact.ParseProxy(c.Proxy, c.NoProxy); err != nil {
+		wrong = append(wrong, problem{"HTTP_PROXY_SERVER", fault.Text(err)})
 	}
 	if c.Secret != "" && c.SecretFile != "" {
 		wrong = append(wrong, problem{"AUTH_SECRET_SEED", "set either this or " + keyPrefix + "AUTH_SECRET_SEED_FILE"})

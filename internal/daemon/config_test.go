@@ -41,7 +41,8 @@ func TestEverythingThatIsWrongIsSaidAtOnce(t *testing.T) {
 	path := settingsFile(t, "SHAKENFIST_API_PORT=many\nSHAKENFIST_ACCELERATOR=warp\nSHAKENFIST_CPU_OVERCOMMIT_RATIO=NaN\n"+
 		"SHAKENFIST_NODE_IS_HYPERVISOR=perhaps\nSHAKENFIST_DNS_SERVER=eight\nSHAKENFIST_MAX_HYPERVISOR_MTU=12\nSHAKENFIST_AUTH_SECRET_SEED=short\n"+
 		"SHAKENFIST_ZONE=Ä\nSHAKENFIST_DISK_BUS=floppy\n"+
-		"SHAKENFIST_MAX_AUDIT_EVENT_AGE=0\nSHAKENFIST_MAX_USAGE_EVENT_AGE=-1\nSHAKENFIST_MAX_PRUNE_EVENT_AGE=-2\nSHAKENFIST_EVENT_DISK_BUDGET=4096\n")
+		"SHAKENFIST_MAX_AUDIT_EVENT_AGE=0\nSHAKENFIST_MAX_USAGE_EVENT_AGE=-1\nSHAKENFIST_MAX_PRUNE_EVENT_AGE=-2\nSHAKENFIST_EVENT_DISK_BUDGET=4096\n"+
+		"SHAKENFIST_IMAGE_SOURCE_DENY=10.0.0.0/8,everything\nSHAKENFIST_IMAGE_SOURCE_ALLOW=300\nSHAKENFIST_HTTP_PROXY_SERVER=ftp://user:hush@proxy\n")
 	p := start(t, nil, "--config", path, "--simulate")
 	if code := p.wait(); code != exitUsage {
 		t.Errorf("exit code %d", code)
@@ -56,6 +57,8 @@ func TestEverythingThatIsWrongIsSaidAtOnce(t *testing.T) {
 		"SHAKENFIST_MAX_AUDIT_EVENT_AGE: 0 is out of range; use 1 to 2147483647, or -1 for ever",
 		"SHAKENFIST_MAX_PRUNE_EVENT_AGE: -2 is out of range",
 		"SHAKENFIST_EVENT_DISK_BUDGET: 4096 is out of range",
+		`SHAKENFIST_IMAGE_SOURCE_DENY: "everything" is none of 10.0.0.0/8, 10.0.0.1, 10.0.0.1:80, [fd00::1]:80 and 80`,
+		"SHAKENFIST_HTTP_PROXY_SERVER: a proxy's URL begins with http://, https:// or socks5://, not with ftp://",
 		"SHAKENFIST_AUTH_SECRET_SEED: it has less than 16 characters",
 		"SHAKENFIST_ZONE:", "SHAKENFIST_DISK_BUS:",
 	)

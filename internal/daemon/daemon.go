@@ -119,15 +119,16 @@ func run(ctx context.Context, log *slog.Logger, open opener, f flags, c config, 
 		return err
 	}
 	defer func() { err = errors.Join(err, p.close()) }()
-	parts, err := p.config(log, c, dir, hook)
+	listener, err := listen(ctx, f, c)
+	if err != nil {
+		return err
+	}
+	defer listener.Close() //nolint:errcheck // the server has closed it already, unless the cloud can't be made
+	parts, err := p.config(log, c, dir, listener.Addr(), hook)
 	if err != nil {
 		return err
 	}
 	cloud, err := shakenfist.New(parts)
-	if err != nil {
-		return err
-	}
-	listener, err := listen(ctx, f, c)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net"
 	"path/filepath"
 	"slices"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"golang.org/x/crypto/bcrypt"
 
 	"github.com/shakenfist/shakenfist"
+	"github.com/shakenfist/shakenfist/artifact"
 	"github.com/shakenfist/shakenfist/blob"
 	"github.com/shakenfist/shakenfist/fault"
 	"github.com/shakenfist/shakenfist/instance/hypervisor/libvirthv"
@@ -135,16 +137,25 @@ func cloudID(ctx context.Context, s store.Store) (string, error) {
 	return id, fault.Wrap("daemon.cloudID", "", err)
 }
 
-// config describes the cloud.
-func (p *parts) config(log *slog.Logger, c config, dir string, hook step.Hook) (shakenfist.Config, error) {
+// config describes the cloud, whose API listens at api.
+func (p *parts) config(log *slog.Logger, c config, dir string, api net.Addr, hook step.Hook) (shakenfist.Config, error) {
 	dns, err := c.dnsServers()
+	if err != nil {
+		return shakenfist.Config{}, err
+	}
+	sources, err := c.sources(api)
+	if err != nil {
+		return shakenfist.Config{}, err
+	}
+	proxy, err := artifact.ParseProxy(c.Proxy, c.NoProxy)
 	if err != nil {
 		return shakenfist.Config{}, err
 	}
 	cloud := shakenfist.Config{
 		State: p.state, Hypervisor: p.hypervisor, Network: p.network,
 		Node: c.NodeName, Dir: dir, Zone: c.Zone, NotHypervisor: !c.IsHypervisor, NotGateway: !c.IsNetworkNode, HostRoot: "/",
-		Secret: []byte(c.Secret), DNSServers: dns, DefaultBus: c.DiskBus, Limits: c.limits(), ImageURL: c.ImageURL,
+		Secret: []byte(c.Secret), DNSServers: dns, DefaultBus: c.DiskBus, Limits: c.limits(), ImageURL: c.ImageURL, CirrosURL: c.CirrosURL,
+		ImageSources: sources, ImageProxy: proxy,
 		ImageLimits: blob.Limits{Bytes: gibibytes(c.MaxImage), VirtualBytes: gibibytes(c.MaxVirtual)},
 		EventAges:   c.eventAges(), EventBudget: int64(c.EventBudget),
 		CacheIdle: seconds(c.CacheIdle), VerifyEvery: seconds(c.VerifyEvery),

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"slices"
 	"testing"
 
 	"github.com/shakenfist/shakenfist/fault"
@@ -28,10 +29,18 @@ func fuzz(f *testing.F, guard func(io.ReaderAt, int64, int64) (foreign.Image, er
 	})
 }
 
-func FuzzVMDK(f *testing.F) { fuzz(f, foreign.VMDK, vmdk(), stream(), vmdk(le32(8, 3), le64(48, 30))) }
+// Seeds are small, so that there are many attempts.
 
-func FuzzVDI(f *testing.F) { fuzz(f, foreign.VDI, vdi()[:8192], vdi(le32(388, 0))[:4096]) }
+func FuzzVMDK(f *testing.F) {
+	const end = 24 * 512 // behind the grain table
+	fuzz(f, foreign.VMDK, vmdk(le64(64, 0))[:end+2048], slices.Concat(stream(le64(64, 0))[:end+2048], stream(le64(64, 0))[64<<10:]))
+}
+
+func FuzzVDI(f *testing.F) {
+	fuzz(f, foreign.VDI, vdi(le32(388, 0), le32(516, 0xffffffff))[:4096])
+}
 
 func FuzzVHD(f *testing.F) {
-	fuzz(f, foreign.VHD, fixedVHD(), dynamicVHD(), append(dynamicVHD(be32(2052, 0xffffffff))[:2560], dynamicVHD()[:512]...))
+	empty := dynamicVHD(be32(2052, 0xffffffff))
+	fuzz(f, foreign.VHD, fixedVHD()[64<<10-512:], slices.Concat(empty[:2560], empty[:512]))
 }

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -26,6 +27,8 @@ import (
 	"github.com/shakenfist/shakenfist/event"
 	"github.com/shakenfist/shakenfist/fault"
 	"github.com/shakenfist/shakenfist/instance/hypervisor/simhv"
+	"github.com/shakenfist/shakenfist/internal/step"
+	"github.com/shakenfist/shakenfist/internal/stepped"
 	"github.com/shakenfist/shakenfist/internal/view"
 	"github.com/shakenfist/shakenfist/store"
 	"github.com/shakenfist/shakenfist/store/memstore"
@@ -34,12 +37,16 @@ import (
 // keeper is a manager over simulations, and what it is made of.
 type keeper struct {
 	*blob.Manager
-	t     *testing.T
-	store *memstore.Store
-	view  *view.View
-	hv    *simhv.Driver
-	ctx   context.Context //nolint:containedctx // the process's life
-	stop  func()
+	t      *testing.T
+	store  *memstore.Store
+	view   *view.View
+	events *event.Recorder
+	hv     *simhv.Driver
+	ctx    context.Context //nolint:containedctx // the process's life
+	stop   func()
+
+	mu   sync.Mutex
+	told []string // guarded by mu; whose bootable image there was news of
 }
 
 const resync = 30 * time.Second
@@ -47,19 +54,32 @@ const resync = 30 * time.Second
 // start must be called in a synctest bubble.
 func start(t *testing.T, set ...func(*blob.Deps)) *keeper {
 	t.Helper()
-	k := &keeper{t: t, store: memstore.New(), hv: simhv.New(simhv.Options{})}
-	t.Cleanup(func() { _ = k.store.Close() })
+	s := memstore.New()
+	t.Cleanup(func() { _ = s.Close() })
+	return startOn(t, s, t.TempDir(), nil, set...)
+}
+
+// startOn starts a process on what another one left, whose steps h hears of.
+func startOn(t *testing.T, s *memstore.Store, dir string, h step.Hook, set ...func(*blob.Deps)) *keeper {
+	t.Helper()
+	k := &keeper{t: t, store: s, hv: simhv.New(simhv.Options{})}
 	log := slog.New(slog.DiscardHandler)
-	k.view = view.New(k.store, log)
+	steps := stepped.Store(s, h)
+	k.view = view.New(steps, log)
+	k.events = event.NewRecorder(steps, "node-1")
 	d := blob.Deps{
-		View: k.view, Events: event.NewRecorder(k.store, "node-1"), Driver: k.hv, Dir: t.TempDir(), Node: "node-1",
-		Resync: resync, Log: log,
+		View: k.view, Events: k.events, Driver: stepped.Hypervisor(k.hv, h), Dir: dir, Node: "node-1", Resync: resync, Log: log,
 	}
 	for _, f := range set {
 		f(&d)
 	}
 	k.Manager = blob.New(d)
-	ctx, cancel := context.WithCancel(t.Context())
+	k.OnCached(func(id string) {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		k.told = append(k.told, id)
+	})
+	ctx, cancel := context.WithCancel(step.WithHook(t.Context(), h))
 	k.ctx = ctx
 	var running sync.WaitGroup
 	running.Go(func() { k.view.Run(ctx) })
@@ -68,6 +88,13 @@ func start(t *testing.T, set ...func(*blob.Deps)) *keeper {
 	k.stop = func() { cancel(); running.Wait() }
 	t.Cleanup(k.stop)
 	return k
+}
+
+// again ends the process and starts another one.
+func (k *keeper) again(set ...func(*blob.Deps)) *keeper {
+	k.t.Helper()
+	k.stop()
+	return startOn(k.t, k.store, k.Dir, nil, set...)
 }
 
 // image returns a raw disk image of that many sectors.
@@ -88,22 +115,79 @@ var owner = blob.Owner{Kind: blob.Version, ID: "a/1", Ahead: true} //nolint:goch
 // kept ingests content and records it as a blob that owner needs.
 func (k *keeper) kept(b []byte) string {
 	k.t.Helper()
-	s, err := k.Ingest(k.ctx, content(b))
+	return k.keptFor(content(b), owner)
+}
+
+func (k *keeper) keptFor(c blob.Content, owner blob.Owner) string {
+	k.t.Helper()
+	s, err := k.Ingest(k.ctx, c)
 	require.NoError(k.t, err)
 	defer s.Done()
-	tx := view.Txn{Name: "record"}
-	require.NoError(k.t, k.Record(k.ctx, &tx, s, owner))
-	_, err = k.view.Commit(k.ctx, tx)
-	require.NoError(k.t, err)
+	k.commit(func(tx *view.Txn) error { return k.Record(k.ctx, tx, s, owner) })
 	return s.ID
 }
 
-func (k *keeper) drop(id string) {
+// commit commits what add adds.
+func (k *keeper) commit(add func(tx *view.Txn) error) {
 	k.t.Helper()
-	tx := view.Txn{Name: "drop"}
-	k.DropRef(&tx, id, owner)
+	tx := view.Txn{Name: "test"}
+	require.NoError(k.t, add(&tx))
 	_, err := k.view.Commit(k.ctx, tx)
 	require.NoError(k.t, err)
+}
+
+// use has an instance of this node refer to a blob, and leave has it stop.
+func (k *keeper) use(id, instance string) {
+	k.t.Helper()
+	k.commit(func(tx *view.Txn) error { return k.AddRef(tx, id, guest(instance)) })
+}
+
+func (k *keeper) leave(id, instance string) { k.t.Helper(); k.dropFor(id, guest(instance)) }
+
+func guest(instance string) blob.Owner {
+	return blob.Owner{Kind: blob.Instance, ID: instance, Node: "node-1"}
+}
+
+func (k *keeper) drop(id string) { k.t.Helper(); k.dropFor(id, owner) }
+
+func (k *keeper) dropFor(id string, owner blob.Owner) {
+	k.t.Helper()
+	k.commit(func(tx *view.Txn) error { k.DropRef(tx, id, owner); return nil })
+}
+
+// heard returns whose bootable image there was news of.
+func (k *keeper) heard() []string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return slices.Clone(k.told)
+}
+
+// get returns a blob.
+func (k *keeper) get(id string) blob.Blob {
+	k.t.Helper()
+	b, err := k.Get(k.ctx, id)
+	require.NoError(k.t, err)
+	return b
+}
+
+// says returns what an object's events say, oldest first.
+func (k *keeper) says(kind, id string) []string {
+	k.t.Helper()
+	events, err := k.events.List(k.ctx, event.Object{Kind: kind, ID: id}, "", -1)
+	require.NoError(k.t, err)
+	var all []string
+	for _, e := range slices.Backward(events) {
+		all = append(all, e.Message)
+	}
+	return all
+}
+
+// cache is the bootable image of a blob, and whether it is ready.
+func (k *keeper) cache(id string) (string, bool) {
+	k.t.Helper()
+	img, _, ok, err := k.Cached(id)
+	require.NoError(k.t, err)
+	return img.Path, ok
 }
 
 // files returns every file in the folder, relative to it.

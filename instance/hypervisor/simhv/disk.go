@@ -46,7 +46,7 @@ func (d *Driver) Convert(ctx context.Context, src hypervisor.Image, dst string) 
 		if err != nil {
 			return err
 		}
-		return write(partial, append(qcow2.Blank(info.Size, src.Base), content{text: text.text}.tail()...))
+		return write(partial, append(qcow2.Empty(info.Size, src.Base), content{text: text.text}.tail()...))
 	})
 }
 

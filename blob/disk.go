@@ -52,7 +52,8 @@ func diskSpace(path string) (total, free int64, err error) {
 	if err := syscall.Statfs(filepath.Dir(path), &s); err != nil {
 		return 0, 0, err
 	}
-	return int64(s.Blocks) * s.Bsize, int64(s.Bavail) * s.Bsize, nil //nolint:gosec // no disk has 2^63 bytes
+	block := int64(s.Bsize)                                      //nolint:unconvert,gosec // its type differs between systems
+	return int64(s.Blocks) * block, int64(s.Bavail) * block, nil //nolint:gosec // no disk has 2^63 bytes
 }
 
 // syncDir sees the names in a folder safe on disk.

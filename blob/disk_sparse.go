@@ -3,8 +3,6 @@ package blob
 import (
 	"bytes"
 	"os"
-
-	"golang.org/x/sys/unix"
 )
 
 const (
@@ -81,14 +79,12 @@ func (s *sparseFile) writeBehind() {
 	if s.size-s.started < behindBytes {
 		return
 	}
-	fd := int(s.file.Fd()) //nolint:gosec // a small number
-	_ = unix.SyncFileRange(fd, s.started, s.size-s.started, unix.SYNC_FILE_RANGE_WRITE)
+	flush(s.file, s.started, s.size-s.started)
 	s.started = s.size
 	if from, n := s.waited, s.started-4*behindBytes-s.waited; n > 0 {
-		const wait = unix.SYNC_FILE_RANGE_WAIT_BEFORE | unix.SYNC_FILE_RANGE_WRITE | unix.SYNC_FILE_RANGE_WAIT_AFTER
-		_ = unix.SyncFileRange(fd, from, n, wait)
+		flushed(s.file, from, n)
 		if from >= cachedBytes {
-			_ = unix.Fadvise(fd, from, n, unix.FADV_DONTNEED)
+			forget(s.file, from, n)
 		}
 		s.waited += n
 	}

@@ -19,25 +19,10 @@ func (m *Manager) Hold(id string) (release func()) {
 	})
 }
 
-func (m *Manager) hold(id string) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.held[id] = true
-}
-
 func (m *Manager) isHeld(id string) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.held[id] || m.holds[id] > 0
-}
-
-// release lets a held blob go: its files stay only if the store wants them.
-func (m *Manager) release(id string) {
-	m.mu.Lock()
-	delete(m.held, id)
-	m.mu.Unlock()
-	m.loop.Wake(id)
-	m.care.Wake(id)
+	return m.holds[id] > 0
 }
 
 // is reports whether a blob is in a set that mu guards.

@@ -65,8 +65,7 @@ type Manager struct {
 	onCached  []func(blobID string) // fixed before Run
 
 	mu       sync.Mutex
-	held     map[string]bool     // guarded by mu; by blob: being ingested, or stored and not yet let go
-	holds    map[string]int      // guarded by mu; by blob: how many somebodies make its files
+	holds    map[string]int      // guarded by mu; by blob: how many make its files, or have stored it and not yet let go
 	tries    map[string]trial    // guarded by mu; by blob: the last attempt at its bootable image, if it failed
 	making   map[string]bool     // guarded by mu; by blob: its bootable image is being made
 	expiring map[string]bool     // guarded by mu; by blob: its bootable image may be going
@@ -93,7 +92,7 @@ func New(d Deps) *Manager {
 		locations: view.NewTable[location](d.View, "location"),
 		refs:      view.NewTable[reference](d.View, "ref"),
 		used:      view.NewTable[used](d.View, "blob-used"),
-		held:      map[string]bool{}, holds: map[string]int{}, tries: map[string]trial{},
+		holds:     map[string]int{}, tries: map[string]trial{},
 		making: map[string]bool{}, expiring: map[string]bool{}, strays: map[string][]string{},
 	}
 	m.addIndexes()

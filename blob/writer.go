@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -66,8 +65,7 @@ func (m *Manager) reserve(c Content) (*Stored, error) {
 	if s.Modified.IsZero() {
 		s.Modified = s.FetchedAt
 	}
-	m.hold(s.ID)
-	s.release = sync.OnceFunc(func() { m.release(s.ID) })
+	s.release = m.Hold(s.ID)
 	return s, nil
 }
 

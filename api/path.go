@@ -30,6 +30,7 @@ const (
 	PathInstanceConsole     = "/instances/{ref}/consoledata"
 	PathInstancePowerOn     = "/instances/{ref}/poweron"
 	PathInstancePowerOff    = "/instances/{ref}/poweroff"
+	PathInstanceSnapshot    = "/instances/{ref}/snapshot"
 	PathInstanceMetadata    = "/instances/{ref}/metadata"
 	PathInstanceMetadataKey = "/instances/{ref}/metadata/{key}"
 

@@ -20,6 +20,7 @@ var chapters = map[string]func(*lab){
 	"trusts":     (*lab).trustRows,
 	"networks":   (*lab).networkRows,
 	"instances":  (*lab).instanceRows,
+	"snapshots":  (*lab).snapshotRows,
 	"creation":   (*lab).createRows,
 	"delete all": (*lab).deleteAllRows,
 	"artifacts":  (*lab).artifactRows,

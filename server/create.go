@@ -25,7 +25,7 @@ var createInstanceArgs = []arg{
 	{name: "video", kind: argObject, of: videoArgs, doc: "absent: cirrus, 16384 KiB, spice"},
 	{name: "uefi", kind: argBool, doc: "absent: false, which is BIOS"},
 	{name: "secure_boot", kind: argBool, doc: "needs uefi; absent: false"},
-	{name: "nvram_template", kind: argText, empty: true, doc: "not supported yet"},
+	{name: "nvram_template", kind: argText, empty: true, doc: "label:NAME, sf://blob/UUID or the UUID of a blob; needs uefi. Absent: the firmware's own variables"},
 	{name: "configdrive", kind: argText, empty: true, among: []string{"openstack-disk", "none"}, doc: "absent: openstack-disk"},
 	{name: "metadata", kind: argAny, empty: true, doc: "object, or its JSON text; tags and affinity have a meaning"},
 	{name: "side_channels", kind: argList, texts: true, doc: "names of virtio-serial ports; absent: sf-agent, empty: none"},
@@ -42,6 +42,7 @@ func (s *server) createInstance(c *call) (any, error) {
 		Name: c.args.text("name"), Namespace: owner, CPUs: c.args.integer("cpus", 0), MemoryMiB: c.args.integer("memory", 0),
 		SSHKey: c.args.text("ssh_key"), UserData: c.args.text("user_data"), PlacedOn: c.args.text("placed_on"),
 		UEFI: c.args.flag("uefi", false), SecureBoot: c.args.flag("secure_boot", false), ConfigDrive: c.args.text("configdrive"),
+		NVRAMTemplate: c.args.text("nvram_template"), Caller: c.namespace,
 	}
 	if err := fillSpec(&spec, c.args); err != nil {
 		return nil, err
@@ -74,9 +75,6 @@ func fillSpec(spec *instance.Spec, a args) (err error) {
 	if spec.Disks, err = diskRequests(a.list("disk")); err != nil {
 		return err
 	}
-	if a.has("nvram_template") {
-		return invalid("nvram_template is not supported by this version; leave it out for the firmware's own variables")
-	}
 	if spec.Networks, err = networkRequests(a.list("network")); err != nil {
 		return err
 	}
@@ -92,7 +90,7 @@ func fillSpec(spec *instance.Spec, a args) (err error) {
 
 var diskArgs = []arg{
 	{name: "size", kind: argInt, empty: true, doc: "GiB; absent: the size of the base"},
-	{name: "base", kind: argText, empty: true, doc: "URL of an image or shorthand; absent or none: a blank disk"},
+	{name: "base", kind: argText, empty: true, doc: "URL of an image, shorthand, label:NAME or sf://…; absent or none: a blank disk"},
 	{
 		name: "bus", kind: argText, empty: true, among: []string{"virtio", "sata", "scsi", "usb", "nvme", "ide"},
 		doc: "ide is for BIOS only; absent: the cloud's default",

@@ -158,7 +158,7 @@ func (s *server) instanceView(c *call, i instance.Instance) api.Instance {
 		RequestedPlacement: i.PlacedOn, CPUs: i.CPUs, Memory: i.MemoryMiB,
 		DiskSpec: diskSpecs(i), Disks: disks(i), Interfaces: s.interfaceViews(s.cloud.Networks.InterfacesOf(c.Context(), i.ID)),
 		Video: api.Video{Model: i.Video.Model, Memory: i.Video.MemoryKiB, VDI: i.Video.VDI},
-		UEFI:  i.UEFI, SecureBoot: i.SecureBoot, MachineType: i.Machine, ConfigDrive: i.ConfigDrive, SideChannels: i.SideChannels,
+		UEFI:  i.UEFI, SecureBoot: i.SecureBoot, NVRAMTemplate: optional(i.NVRAM), MachineType: i.Machine, ConfigDrive: i.ConfigDrive, SideChannels: i.SideChannels,
 		SSHKey: optional(i.SSHKey), UserData: optional(i.UserData), AgentState: noAgent,
 	}
 	if i.State == instance.Error {
@@ -193,19 +193,9 @@ func diskSpecs(i instance.Instance) api.List[api.DiskSpec] {
 		if d.Base == "" {
 			specs[n].DiskBase = &api.Null{}
 		}
-		if at := resolvedAt(i, n); at < len(i.Resolved) {
-			specs[n].BlobUUID = i.Resolved[at].Blob
-		}
+		specs[n].BlobUUID = i.Images[n]
 	}
 	return specs
-}
-
-// resolvedAt is the place of the nth wanted disk among the disks as made: the config drive stands second there.
-func resolvedAt(i instance.Instance, n int) int {
-	if n > 0 && i.ConfigDrive != instance.NoConfigDrive {
-		return n + 1
-	}
-	return n
 }
 
 func disks(i instance.Instance) api.List[api.Disk] {

@@ -267,6 +267,7 @@ var (
 		shown   string
 	}{
 		{regexp.MustCompile(`\b1[0-9]{9}\.[0-9]{1,6}\b`), "1700000000.5"},
+		{regexp.MustCompile(`"created":1[0-9]{9}\b`), `"created":1700000000`},
 		{regexp.MustCompile(`02:00:00(:[0-9a-f]{2}){3}`), "02:00:00:aa:bb:cc"},
 		{regexp.MustCompile(`"(vxlan_id|vxid)":[0-9]+`), `"$1":4882442`},
 		{regexp.MustCompile(`http://127\.0\.0\.1:[0-9]+`), "http://images.example"},

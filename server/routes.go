@@ -51,7 +51,7 @@ var (
 
 // routes is the API.
 func (s *server) routes() []route {
-	return slices.Concat(s.plainRoutes(), s.loginRoutes(), s.namespaceRoutes(), s.keyRoutes(), s.instanceRoutes(), s.interfaceRoutes(), s.networkRoutes(),
+	return slices.Concat(s.plainRoutes(), s.loginRoutes(), s.namespaceRoutes(), s.keyRoutes(), s.instanceRoutes(), s.snapshotRoutes(), s.interfaceRoutes(), s.networkRoutes(),
 		s.nodeRoutes(), s.artifactRoutes(), s.versionRoutes(), s.labelRoutes(), s.uploadRoutes(), s.blobRoutes(), s.deleteAllRoutes(), s.metadataRoutes(), s.adminRoutes())
 }
 

@@ -31,6 +31,14 @@ func instanceRoutes() []Route {
 			Method: "GET", Path: "/instances/{ref}/consoledata", Who: Owner, Body: "media application/octet-stream", Golden: []string{"instance-console", "instance-console-end"},
 			Refusals: []Refusal{{400, "length is not an integer"}},
 		},
+		{
+			Method: "POST", Path: "/instances/{ref}/snapshot", Who: Owner, Body: "{taken}", Golden: []string{"snapshot-take", "snapshot-take-nothing"},
+			Refusals: []Refusal{{400, "max_versions"}, {400, "thin and flatten"}, {406, notReady}, {409, notReady}},
+		},
+		{
+			Method: "GET", Path: "/instances/{ref}/snapshot", Who: Owner, Body: "[snapshot]",
+			Golden: []string{"snapshot-list-empty", "snapshot-list-initial", "snapshot-list", "snapshot-list-error"},
+		},
 	}, laterInstanceRoutes()...)
 }
 
@@ -67,8 +75,6 @@ func laterInstanceRoutes() []Route {
 	noAgent := Refusal{400, "instance agent not ready"}
 	return []Route{
 		{Method: "POST", Path: "/instances/{ref}/interfaces", Who: Owner, Issue: 5, Refusals: []Refusal{{400, ""}, {404, ""}, {406, ""}, {409, ""}, {507, ""}}},
-		{Method: "POST", Path: "/instances/{ref}/snapshot", Who: Owner, Issue: 4, Refusals: []Refusal{{406, notReady}}},
-		{Method: "GET", Path: "/instances/{ref}/snapshot", Who: Owner, Issue: 4},
 		{Method: "GET", Path: "/instances/{ref}/agentoperations", Who: Owner, Issue: 7},
 		{Method: "POST", Path: "/instances/{ref}/rebootsoft", Who: Owner, Issue: 6, Refusals: []Refusal{{406, notReady}, {409, ""}}},
 		{Method: "POST", Path: "/instances/{ref}/reboothard", Who: Owner, Issue: 6, Refusals: []Refusal{{406, notReady}, {409, ""}}},

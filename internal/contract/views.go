@@ -29,10 +29,13 @@ func shapes() map[string]string {
 		"token":     `access_token:string, token_type:string, expires_in:int`,
 		"artifact": `uuid:string, artifact_type:string, source_url:string, namespace:string, shared:bool, max_versions:int, index:int,
 			blob_uuid:string~, blobs:{artifact blob}, state:string, metadata:object, version:int`,
-		"artifact blob":   `uuid:string, size:int, reference_count:int, depends_on:string?, instances:[string]`,
-		"blob":            blobKeys,
-		"used blob":       blobKeys + `, instances:[string]`,
-		"version":         blobKeys + `, instances:[string], index:int`,
+		"artifact blob": `uuid:string, size:int, reference_count:int, depends_on:string?, instances:[string]`,
+		"blob":          blobKeys,
+		"used blob":     blobKeys + `, instances:[string]`,
+		"version":       blobKeys + `, instances:[string], index:int`,
+		"taken":         `source_url:string, artifact_uuid:string, blob_uuid:string`,
+		"snapshot": blobKeys + `, instances:[string], blob_uuid:string, artifact_type:string, source_url:string, namespace:string,
+			shared:bool, max_versions:int, device:string, created:int, error_message:string`,
 		"event":           `type:string, timestamp:float, fqdn:string, duration:float?, message:string, extra:object?`,
 		"lock":            `node:string, pid:int, operation:string`,
 		"resources":       `total:total resources, per_node:{node resources}`,
@@ -60,7 +63,7 @@ const (
 // versions are the schema versions that bodies carry.
 func versions() map[string]int {
 	return map[string]int{
-		"instance": 14, "old instance": 14, "network": 6, "interface": 3, "node": 7, "artifact": 6, "blob": 6, "used blob": 6, "version": 6,
+		"instance": 14, "old instance": 14, "network": 6, "interface": 3, "node": 7, "artifact": 6, "blob": 6, "used blob": 6, "version": 6, "snapshot": 6,
 		"namespace": 5,
 	}
 }

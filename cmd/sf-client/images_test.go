@@ -23,8 +23,11 @@ func newImages() *images { return &images{released: make(chan struct{})} }
 
 func (i *images) release() { i.once.Do(func() { close(i.released) }) }
 
-// RoundTrip implements http.RoundTripper.
+// RoundTrip implements http.RoundTripper. What is on loopback is really there.
 func (i *images) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.URL.Hostname() == "127.0.0.1" {
+		return http.DefaultTransport.RoundTrip(r)
+	}
 	if strings.HasPrefix(r.URL.Path, "/slow") {
 		select {
 		case <-i.released:

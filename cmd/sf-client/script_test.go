@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 }
 
 // TestScripts runs the scripts in testdata/script, each against the real API of a simulated cloud of its own, in which
-// http://images.example has images (see images). What is different in each run is replaced in the output: see scrubber.
+// http://images.example has images (see images), and beside a container registry (see newRegistry) at $REGISTRY. What is different in each run is replaced in the output: see scrubber.
 // Run the tests with -update to accept changed output. The scripts have these commands beyond those of testscript:
 //
 //	sf-client ARG...                      run the program; UUIDs in the arguments may be scrubbed ones
@@ -52,11 +52,14 @@ func TestScripts(t *testing.T) {
 			front := httptest.NewServer(w)
 			e.Defer(front.Close)
 			e.Defer(w.release)
+			shelf := httptest.NewServer(newRegistry())
+			e.Defer(shelf.Close)
 			e.Values["world"] = w
 			for name, value := range map[string]string{
 				"HOME": e.WorkDir, "TZ": "UTC", "URL": front.URL, "SHAKENFIST_API_URL": front.URL, "SHAKENFIST_NAMESPACE": "system",
 				"SHAKENFIST_KEY": "s3cret",
 				"IMAGES":         "http://images.example",
+				"REGISTRY":       strings.TrimPrefix(shelf.URL, "http://"),
 				"GORACE":         "atexit_sleep_ms=0", // with -race, each run of the program would otherwise end a second late
 			} {
 				e.Setenv(name, value)

@@ -17,7 +17,7 @@ import (
 
 func (a *app) artifactGroup() *cobra.Command {
 	g := group("artifact", "Images and their versions", "sf-client artifact cache debian:12",
-		a.artifactCache(), a.artifactList(), a.artifactShow(), a.artifactVersions(), a.artifactDownload(), a.artifactDelete(),
+		a.artifactCache(), a.artifactList(), a.artifactShow(), a.artifactVersions(), a.artifactDownload(), a.artifactPush(), a.artifactDelete(),
 		a.eventsCommand("an artifact", "ARTIFACT", artifactNames, (*client.Client).ArtifactEvents))
 	g.AddCommand(a.metadataCommands(annotated{
 		object: "an artifact", argument: "ARTIFACT", example: "69ff59a7-5d07-43b4-8f29-bc2ef1b44f6a", complete: artifactNames,

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/shakenfist/shakenfist/fault"
@@ -126,5 +127,42 @@ func copyInUse(t *testing.T, b bench) {
 	}
 	if _, err := os.Stat(c.Dst); err == nil {
 		t.Error("a copy was made of a disk that a guest writes to")
+	}
+}
+
+// bootsFromCopy has other guests boot from copies of a running one's disk.
+func bootsFromCopy(t *testing.T, b bench) {
+	d := b.writer(t)
+	before, base := b.count(t, d), d.Disks[0].Backing[0]
+	b.writes(t, d, 2)
+	b.hold(t, d)
+	b.writes(t, d, 1)
+	copies := []hypervisor.DiskCopy{
+		{Src: d.Disks[0].Path, Backing: d.Disks[0].Backing, Dst: b.path("flat"), Compress: true},
+		{Src: d.Disks[0].Path, Backing: d.Disks[0].Backing, Dst: b.path("thin"), Base: filepath.Base(base)},
+	}
+	for _, c := range copies {
+		must(t, b.Driver.CopyDisk(b.ctx, c))
+	}
+	must(t, b.Driver.Release(b.ctx, d.ID, d.Disks))
+	for i, c := range copies {
+		image := hypervisor.Image{Path: c.Dst, Format: hypervisor.QCOW2}
+		x, id := d, []string{idB, idC}[i]
+		x.ID, x.ConsoleLog, x.Disks = id, b.path(id+".log"), slices.Clone(d.Disks)
+		x.Disks[0].Path, x.Disks[0].Backing = b.path(id+".disk"), []string{c.Dst + ".image"}
+		if c.Base != "" {
+			image.Base, x.Disks[0].Backing = base, []string{c.Dst + ".image", base}
+		}
+		must(t, b.Driver.Convert(b.ctx, image, c.Dst+".image"))
+		must(t, b.Driver.MakeDisk(b.ctx, hypervisor.Disk{Path: x.Disks[0].Path, Base: c.Dst + ".image"}))
+		b.wrote(t, before+2, c.Dst, x.Disks[0].Path, x.Disks[0].Backing...)
+		must(t, b.Driver.Define(b.ctx, x))
+		must(t, b.Driver.Start(b.ctx, id))
+		b.spoke(t, x, len(GuestReady))
+		b.writes(t, x, 1)
+		must(t, b.Driver.Remove(b.ctx, id))
+		if got, err := b.Writes(b.ctx, x.Disks[0].Path, x.Disks[0].Backing); err != nil || got <= before+2 {
+			t.Errorf("a guest over %s wrote nothing: %d, %v", c.Dst, got, err)
+		}
 	}
 }

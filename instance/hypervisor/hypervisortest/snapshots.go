@@ -72,8 +72,7 @@ func (b bench) writer(t *testing.T) hypervisor.Domain {
 func heldStandsStill(t *testing.T, b bench) {
 	d := b.writer(t)
 	b.writes(t, d, 1)
-	before, err := b.Writes(b.ctx, b.copiedOff(t, d, "before"), nil)
-	must(t, err)
+	before := b.count(t, d)
 	b.hold(t, d)
 	b.on(t, d, true)
 	b.writes(t, d, 2)
@@ -159,8 +158,7 @@ func heldSurvives(t *testing.T, b bench) {
 		name string
 		end  func(ctx context.Context, id string) error
 	}{{"Stop", b.Driver.Stop}, {"Crash", b.Crash}, {"Remove", b.Driver.Remove}}
-	total, err := b.Writes(b.ctx, b.copiedOff(t, d, "before"), nil)
-	must(t, err)
+	total := b.count(t, d)
 	for _, e := range ends {
 		b.writes(t, d, 1)
 		b.hold(t, d)
@@ -190,32 +188,53 @@ func (b bench) again(t *testing.T, d hypervisor.Domain) int {
 	must(t, err)
 	must(t, b.Driver.Start(b.ctx, d.ID))
 	b.spoke(t, d, len(said)+len(GuestReady))
-	is, err := b.Writes(b.ctx, b.copiedOff(t, d, filepath.Base(t.TempDir())+"again"), nil)
-	must(t, err)
-	return is - was
+	return b.count(t, d) - was
 }
 
 // heldCutOff fails every step of a hold and its release, before and after its effect. Another driver, as of a daemon that
 // was started again, then makes it good.
 func heldCutOff(t *testing.T, b bench) {
-	d, killed := b.writer(t), errors.New("killed here")
-	wrote, err := b.Writes(b.ctx, b.copiedOff(t, d, "before"), nil)
-	must(t, err)
-	moments := 0
-	for at := 1; ; at++ {
+	d := b.writer(t)
+	b.everyMoment(t, d, func() {}, func() { b.on(t, d, false) })
+}
+
+// heldCrash is heldCutOff with the guest dying in the same moment.
+func heldCrash(t *testing.T, b bench) {
+	need(t, b.Crash != nil, "Crash")
+	d := b.writer(t)
+	b.everyMoment(t, d,
+		func() {
+			must(t, b.Crash(b.ctx, idA))
+			until(t, b.ctx, "the guest still runs", func() bool { return b.power(t) == hypervisor.PowerCrashed })
+		},
+		func() {
+			b.heldFile(t, d, false)
+			b.again(t, d)
+		})
+}
+
+// everyMoment holds and releases the disk of d, whose guest writes meanwhile, until no step is left to be cut off. At the
+// n-th round the n-th step fails, just after trouble. Then released is called, with the disk released.
+func (b bench) everyMoment(t *testing.T, d hypervisor.Domain, trouble, released func()) {
+	t.Helper()
+	cut, moments := errors.New("cut off here"), 0
+	for at, last := 1, false; !last; at++ {
 		n := 0
 		ctx := step.WithHook(b.ctx, func(context.Context, step.Step) error {
 			if n++; n == at {
-				return killed
+				trouble()
+				return cut
 			}
 			return nil
 		})
+		wrote := b.count(t, d)
 		_, err := b.Driver.Hold(ctx, idA, d.Disks)
-		b.writes(t, d, 1)
 		if err == nil {
+			b.writes(t, d, 1)
+			wrote++
 			err = b.Driver.Release(ctx, idA, d.Disks)
 		}
-		if err != nil && !errors.Is(err, killed) {
+		if err != nil && !errors.Is(err, cut) && !errors.Is(err, fault.Unavailable) {
 			t.Fatalf("step %d: %v", at, err)
 		}
 		next := b.Driver
@@ -223,23 +242,30 @@ func heldCutOff(t *testing.T, b bench) {
 			next = b.Again(t)
 		}
 		must(t, next.Release(b.ctx, idA, d.Disks))
-		b.on(t, d, false)
-		b.writes(t, d, 1)
-		wrote += 2
-		b.wrote(t, wrote, "after a cut at one step", b.copiedOff(t, d, "copy"))
-		must(t, os.Remove(b.path("copy")))
-		if moments = at; n < at {
-			break
+		if last = n < at; !last {
+			moments++
+			released()
+		}
+		if got := b.count(t, d); got < wrote || got > wrote+1 {
+			t.Errorf("cut at step %d: guests wrote %d times, want %d", at, got, wrote)
 		}
 	}
-	if moments < 3 {
-		t.Errorf("holding and releasing announced %d steps", moments-1)
+	if moments < 6 {
+		t.Errorf("holding and releasing announced %d moments", moments)
 	}
-	t.Logf("%d moments cut off", moments-1)
+	t.Logf("%d moments cut off", moments)
 	entries, err := filepath.Glob(filepath.Join(filepath.Dir(d.Disks[0].Path), "*.qcow2*"))
 	must(t, err)
-	want := []string{d.Disks[0].Backing[0], d.Disks[0].Path}
-	if slices.Sort(entries); !slices.Equal(entries, want) {
+	if want := []string{d.Disks[0].Backing[0], d.Disks[0].Path}; !slices.Equal(entries, want) {
 		t.Errorf("the disk's folder holds %v, want %v", entries, want)
 	}
+}
+
+// count returns how often the running guest d has written by now.
+func (b bench) count(t *testing.T, d hypervisor.Domain) int {
+	t.Helper()
+	path := b.copiedOff(t, d, "count")
+	n, err := b.Writes(b.ctx, path, nil)
+	must(t, errors.Join(err, os.Remove(path)))
+	return n
 }

@@ -79,6 +79,8 @@ func TestConformanceMock(t *testing.T) {
 				"a disk that cannot be held is refused":              "the mock attaches no disks",
 				"what a guest wrote while held survives its end":     "the mock attaches no disks",
 				"a hold or release that was cut off is made good":    "the mock attaches no disks",
+				"whoever dies while a disk is held, nothing is lost": "the mock attaches no disks",
+				"a guest boots from the copy of a disk":              "the mock runs no guests",
 				"a disk that is written to is not copied":            "the mock opens no files",
 				"a driver that was opened again knows its domains":   "each connection to the mock has domains of its own",
 			},

@@ -48,10 +48,19 @@ func (d *Driver) CopyDisk(ctx context.Context, c hypervisor.DiskCopy) error {
 // writer returns the running guest that writes to the disk path, "" if none does.
 func (d *Driver) writer(path string) string {
 	d.mu.Lock()
-	defer d.mu.Unlock()
+	running := map[string]*domain{}
 	for id, dom := range d.domains {
-		uses := func(x hypervisor.DomainDisk) bool { return x.Path == path && !x.ReadOnly && !x.CDROM }
-		if dom.runs() && !dom.held[path] && slices.ContainsFunc(dom.now.Disks, uses) {
+		if dom.runs() {
+			running[id] = dom
+		}
+	}
+	d.mu.Unlock()
+	uses := func(x hypervisor.DomainDisk) bool { return x.Path == path && !x.ReadOnly && !x.CDROM }
+	for id, dom := range running {
+		dom.io.Lock()
+		writes := !dom.held[path] && slices.ContainsFunc(dom.now.Disks, uses)
+		dom.io.Unlock()
+		if writes {
 			return id
 		}
 	}
@@ -61,19 +70,15 @@ func (d *Driver) writer(path string) string {
 // Write has the running guest id write a line of text to its disk of that device name. What is written is in snapshots of
 // the disk, and in guests that boot from them. It fails with fault.NotFound if no such guest runs or has no such disk.
 func (d *Driver) Write(id, device, text string) error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	dom, disk, err := d.disk("simhv.Write", id, device)
-	if err != nil {
-		return err
-	}
-	if disk.ReadOnly || disk.CDROM {
-		return fault.New("simhv.Write", fault.Invalid, id, "disk %s can only be read", device)
-	}
-	return dom.write(disk.Path, text)
+	return d.disk("simhv.Write", id, device, func(dom *domain, disk hypervisor.DomainDisk) error {
+		if disk.ReadOnly || disk.CDROM {
+			return fault.New("simhv.Write", fault.Invalid, id, "disk %s can only be read", device)
+		}
+		return dom.write(disk.Path, text)
+	})
 }
 
-// write appends a line to the disk path, or to the held file over it.
+// write appends a line to the disk path, or to the held file over it. The caller holds dom.io.
 func (dom *domain) write(path, text string) error {
 	if dom.held[path] {
 		path += hypervisor.HeldSuffix
@@ -84,32 +89,32 @@ func (dom *domain) write(path, text string) error {
 // Read returns all the lines that guests have written to what the running guest id sees as its disk of that device name,
 // those written before the disk was copied included. It fails with fault.NotFound if no such guest runs or has no such
 // disk.
-func (d *Driver) Read(id, device string) (string, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	dom, disk, err := d.disk("simhv.Read", id, device)
-	if err != nil {
-		return "", err
-	}
-	chain := append([]string{disk.Path}, disk.Backing...)
-	if dom.held[disk.Path] {
-		chain = append([]string{disk.Path + hypervisor.HeldSuffix}, chain...)
-	}
-	return Written(chain...)
+func (d *Driver) Read(id, device string) (text string, err error) {
+	err = d.disk("simhv.Read", id, device, func(dom *domain, disk hypervisor.DomainDisk) (err error) {
+		chain := append([]string{disk.Path}, disk.Backing...)
+		if dom.held[disk.Path] {
+			chain = append([]string{disk.Path + hypervisor.HeldSuffix}, chain...)
+		}
+		text, err = Written(chain...)
+		return err
+	})
+	return text, err
 }
 
-// disk returns a disk of a running guest. The caller holds d.mu.
-func (d *Driver) disk(op, id, device string) (*domain, hypervisor.DomainDisk, error) {
-	dom, ok := d.domains[id]
-	if !ok || !dom.runs() {
-		return nil, hypervisor.DomainDisk{}, fault.New(op, fault.NotFound, id, "no guest %s runs on this host", id)
+// disk runs f on a disk of a running guest while nobody else changes it.
+func (d *Driver) disk(op, id, device string, f func(*domain, hypervisor.DomainDisk) error) error {
+	dom, runs := d.guest(id)
+	if !runs {
+		return fault.New(op, fault.NotFound, id, "no guest %s runs on this host", id)
 	}
+	dom.io.Lock()
+	defer dom.io.Unlock()
 	for _, disk := range dom.now.Disks {
 		if disk.Device == device {
-			return dom, disk, nil
+			return f(dom, disk)
 		}
 	}
-	return nil, hypervisor.DomainDisk{}, fault.New(op, fault.NotFound, id, "the guest has no disk %s", device)
+	return fault.New(op, fault.NotFound, id, "the guest has no disk %s", device)
 }
 
 // boot has a guest that starts for the n-th time leave a trace on its first disk, as real ones do.

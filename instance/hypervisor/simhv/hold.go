@@ -19,12 +19,12 @@ func (d *Driver) Hold(ctx context.Context, id string, disks []hypervisor.DomainD
 	if err := d.ready(ctx, "Hold", id); err != nil {
 		return "", err
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	dom, ok := d.domains[id]
-	if !ok || !dom.runs() {
+	dom, runs := d.guest(id)
+	if dom == nil || !runs {
 		return "", nil
 	}
+	dom.io.Lock()
+	defer dom.io.Unlock()
 	wanted, held, err := dom.wanted(disks)
 	switch {
 	case err != nil:
@@ -36,11 +36,13 @@ func (d *Driver) Hold(ctx context.Context, id string, disks []hypervisor.DomainD
 	case held > 0:
 		return "", fault.New("simhv.Hold", fault.Conflict, id, "%d of %d disks are held already: release them first", held, len(wanted))
 	}
+	for _, disk := range wanted {
+		if err := step.Do(ctx, "make held file", disk.Path, func() error { return beginHeld(disk.Path) }); err != nil {
+			return "", err
+		}
+	}
 	err = step.Do(ctx, "hold disks", id, func() error {
-		for i, disk := range wanted {
-			if err := beginHeld(disk.Path); err != nil {
-				return errors.Join(err, endHeld(wanted[:i]))
-			}
+		for _, disk := range wanted {
 			dom.held[disk.Path] = true
 		}
 		dom.frozenBy = d.agentOf(dom.now)
@@ -49,7 +51,15 @@ func (d *Driver) Hold(ctx context.Context, id string, disks []hypervisor.DomainD
 	return dom.frozenBy, err
 }
 
-// wanted returns those of disks that have to be held, and how many of them are.
+// guest returns the domain id, nil if it is not defined, and whether it runs.
+func (d *Driver) guest(id string) (dom *domain, runs bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	dom, ok := d.domains[id]
+	return dom, ok && dom.runs()
+}
+
+// wanted returns those of disks that have to be held, and how many of them are. The caller holds dom.io.
 func (dom *domain) wanted(disks []hypervisor.DomainDisk) (wanted []hypervisor.DomainDisk, held int, err error) {
 	const op = "simhv.Hold"
 	for _, disk := range disks {
@@ -94,31 +104,25 @@ func beginHeld(path string) error {
 	return write(held, append(qcow2.Blank(size, path), content{over: len(c.text)}.tail()...))
 }
 
-func endHeld(disks []hypervisor.DomainDisk) (err error) {
-	for _, disk := range disks {
-		err = errors.Join(err, remove(disk.Path+hypervisor.HeldSuffix))
-	}
-	return err
-}
-
 // Release implements hypervisor.Driver.
 func (d *Driver) Release(ctx context.Context, id string, disks []hypervisor.DomainDisk) error {
 	if err := d.ready(ctx, "Release", id); err != nil {
 		return err
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	dom := d.domains[id]
+	dom, runs := d.guest(id)
+	if dom == nil {
+		dom = &domain{}
+	}
+	dom.io.Lock()
+	defer dom.io.Unlock()
 	for _, disk := range disks {
 		if disk.ReadOnly || disk.CDROM {
 			continue
 		}
-		if err := merge(ctx, disk.Path, dom == nil || !dom.runs() || dom.held[disk.Path]); err != nil {
+		if err := merge(ctx, disk.Path, !runs || dom.held[disk.Path]); err != nil {
 			return err
 		}
-		if dom != nil {
-			delete(dom.held, disk.Path)
-		}
+		delete(dom.held, disk.Path)
 	}
 	return nil
 }
@@ -133,7 +137,7 @@ func merge(ctx context.Context, path string, used bool) error {
 	if err != nil {
 		return err
 	}
-	if used {
+	if used && held.text != "" {
 		if err := mergeText(ctx, path, held); err != nil {
 			return fault.Wrap("simhv.Release", path, err)
 		}

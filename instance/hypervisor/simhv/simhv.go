@@ -58,10 +58,13 @@ type Driver struct {
 
 // A domain is what the simulation knows of one guest.
 type domain struct {
-	next     hypervisor.Domain // what the next start sees
+	next  hypervisor.Domain // what the next start sees
+	power hypervisor.Power
+	nics  []hypervisor.NIC // plugged in: those of the running guest
+
+	// io is held while disks change, and locked before Driver.mu. It guards what follows, and the files of the disks.
+	io       sync.Mutex
 	now      hypervisor.Domain // what the running guest has
-	power    hypervisor.Power
-	nics     []hypervisor.NIC // plugged in: those of the running guest
 	boots    int
 	held     map[string]bool // by path: disks of the running guest over which there is a held file
 	frozenBy string          // the agent that froze the guest when they began to be held
@@ -138,11 +141,16 @@ func (d *Driver) Start(ctx context.Context, id string) error {
 	if err := d.ready(ctx, "Start", id); err != nil {
 		return err
 	}
+	dom, _ := d.guest(id)
+	if dom == nil {
+		return unknown("simhv.Start", id)
+	}
+	dom.io.Lock()
+	defer dom.io.Unlock()
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	dom, ok := d.domains[id]
-	if !ok {
-		return unknown("simhv.Start", id)
+	if d.domains[id] != dom {
+		return unknown("simhv.Start", id) // it was removed meanwhile
 	}
 	if dom.runs() {
 		return nil

@@ -43,11 +43,11 @@ func Inspect(src hypervisor.Image) (Info, error) {
 func inspect(f *os.File, size int64, src hypervisor.Image) (Info, error) {
 	const op = "hypervisor.Inspect"
 	if src.Base != "" {
-		return inspectThin(f, src)
+		return inspectThin(f, size, src)
 	}
 	switch src.Format {
 	case hypervisor.QCOW2:
-		h, err := qcow2.Alone(f)
+		h, err := qcow2.Whole(f, size, qcow2.MaxSize)
 		return Info{Size: h.Size, Header: h}, err
 	case hypervisor.VMDK:
 		return ofForeign(foreign.VMDK(f, size, qcow2.MaxSize))
@@ -74,7 +74,7 @@ func ofForeign(i foreign.Image, err error) (Info, error) { return Info{Size: i.S
 
 // inspectThin judges an image over src.Base, which its header must name by its file name and nothing else. The base must be
 // there, and be one that Convert made.
-func inspectThin(f *os.File, src hypervisor.Image) (Info, error) {
+func inspectThin(f *os.File, size int64, src hypervisor.Image) (Info, error) {
 	const op = "hypervisor.Inspect"
 	if !filepath.IsAbs(src.Base) || src.Format != hypervisor.QCOW2 {
 		return Info{}, fault.New(op, fault.Invalid, src.Path, "only a QCOW2 image lies over another, whose path must be absolute")
@@ -82,7 +82,7 @@ func inspectThin(f *os.File, src hypervisor.Image) (Info, error) {
 	if _, err := baseHeader(src.Base); err != nil {
 		return Info{}, err
 	}
-	h, err := qcow2.Thin(f, filepath.Base(src.Base))
+	h, err := qcow2.Over(f, size, qcow2.MaxSize, filepath.Base(src.Base))
 	return Info{Size: h.Size, Header: h}, err
 }
 

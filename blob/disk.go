@@ -24,15 +24,21 @@ func diskError(path string, err error) error {
 // Whoever writes large files in the storage folder asks it before, and while it writes. The file need not be there, its
 // folder must. A size that is unknown (less than 0) counts as 0.
 func (m *Manager) Room(path string, size int64) error {
+	_, err := m.spare(path, size)
+	return err
+}
+
+// spare fails as Room does, and returns how many bytes may be written.
+func (m *Manager) spare(path string, size int64) (int64, error) {
 	total, free, err := diskSpace(path)
 	if err != nil {
-		return diskError(path, err)
+		return 0, diskError(path, err)
 	}
 	reserved := m.floor(total)
 	if size = max(size, 0); free-size >= reserved {
-		return nil
+		return free - reserved, nil
 	}
-	return fault.New("blob.Room", fault.Exhausted, path,
+	return 0, fault.New("blob.Room", fault.Exhausted, path,
 		"no room for %s: it needs %d MiB of %d MiB free, and %d MiB stay reserved; delete artifacts that are not needed, or give the storage folder a larger disk",
 		path, size>>20, free>>20, reserved>>20)
 }

@@ -7,7 +7,7 @@ import (
 
 const (
 	holeBytes   = 64 << 10 // zeroes are left out in blocks of this size
-	roomEvery   = 64 << 20 // bytes written between two looks at the free space
+	roomEvery   = 64 << 20 // bytes written between two looks at the free space, at most
 	behindBytes = 8 << 20  // as much is sent to the disk at a time
 	cachedBytes = 1 << 30  // as much of a file may stay in memory: it is read again soon
 )
@@ -17,11 +17,11 @@ const (
 // and the host's memory does not fill with what nobody reads. It says what to do when the disk is full, and stops before
 // it takes what is reserved.
 type sparseFile struct {
-	file *os.File
-	room func() error // looks whether the disk may take more
+	file  *os.File
+	spare func(size int64) (int64, error) // fails if the disk must not take size more bytes, and returns how many it may
 
 	size    int64 // bytes so far, holes included
-	written int64 // bytes since the last look
+	left    int64 // bytes that may be written before the next look
 	started int64 // up to here the disk was told to write
 	waited  int64 // and up to here it has
 }
@@ -61,12 +61,15 @@ func run(b []byte) (n int, zero bool) {
 func isZero(b []byte) bool { return b[0] == 0 && bytes.Equal(b[1:], b[:len(b)-1]) }
 
 func (s *sparseFile) put(b []byte) error {
-	if s.written += int64(len(b)); s.written >= roomEvery {
-		s.written = 0
-		if err := s.room(); err != nil {
+	n := int64(len(b))
+	if s.left < n {
+		spare, err := s.spare(n)
+		if err != nil {
 			return err
 		}
+		s.left = min(spare, roomEvery)
 	}
+	s.left -= n
 	if _, err := s.file.WriteAt(b, s.size); err != nil {
 		return diskError(s.file.Name(), err)
 	}

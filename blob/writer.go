@@ -90,7 +90,7 @@ func (w *Writer) open() error {
 	if err != nil {
 		return diskError(path, err)
 	}
-	w.file = &sparseFile{file: f, room: func() error { return w.m.Room(path, 0) }}
+	w.file = &sparseFile{file: f, spare: func(size int64) (int64, error) { return w.m.spare(path, size) }}
 	return nil
 }
 

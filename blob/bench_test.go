@@ -2,6 +2,7 @@ package blob_test
 
 import (
 	"bytes"
+	"os"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -28,6 +29,7 @@ func BenchmarkIngest(b *testing.B) {
 				s, err := m.Ingest(b.Context(), content(c.sent))
 				require.NoError(b, err)
 				s.Done()
+				require.NoError(b, os.Remove(m.Path(s.ID))) // nothing sweeps here
 			}
 		})
 	}

@@ -2,6 +2,7 @@ package shakenfist
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -185,8 +186,8 @@ func (c *Cloud) tell(ctx context.Context) error {
 		return err
 	}
 	processes, err := c.processes()
-	if err != nil || len(processes) == 0 {
-		return err
+	if err == nil && len(processes) > 0 {
+		err = c.Events.Sample(ctx, about, event.Usage, "processes", processes)
 	}
-	return c.Events.Sample(ctx, about, event.Usage, "processes", processes)
+	return errors.Join(err, c.Artifacts.ReportUsage(ctx))
 }

@@ -2,11 +2,14 @@ package artifact
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/shakenfist/shakenfist/blob"
 	"github.com/shakenfist/shakenfist/event"
 	"github.com/shakenfist/shakenfist/fault"
+	"github.com/shakenfist/shakenfist/internal/lookup"
 	"github.com/shakenfist/shakenfist/internal/view"
 )
 
@@ -30,23 +33,50 @@ type AddRequest struct {
 // is no such blob or namespace, and with fault.Conflict if several artifacts of others have this source.
 func (m *Manager) Add(ctx context.Context, r AddRequest) (Artifact, error) {
 	const op = "artifact.Add"
-	if err := m.fillIn(&r); err != nil {
+	if err := m.fillIn(ctx, &r); err != nil {
 		return Artifact{}, err
 	}
 	rec := record{
 		Type: r.Type, SourceURL: r.SourceURL, Name: r.Name, Namespace: r.Namespace, Shared: r.Shared,
 		MaxVersions: m.MaxVersions, Created: time.Now(), Fetch: fetch{Node: m.Node},
 	}
-	a := addition{rec: rec, content: content{blob: r.Blob, stored: r.Stored, upload: r.Upload}, with: r.With}
+	c := content{blob: r.Blob, stored: r.Stored, upload: r.Upload}
+	if c.stored == nil && r.Type == Image {
+		var err error
+		if c.stored, err = m.asImage(ctx, r.Blob); err != nil {
+			return Artifact{}, fault.Wrap(op, r.Name, err)
+		}
+		if c.stored != nil {
+			defer c.stored.Done()
+		}
+	}
+	if c.stored != nil {
+		c.blob = c.stored.ID
+	}
+	a := addition{rec: rec, content: c, with: r.With}
 	a.match = func() (row, bool, error) { return m.matchToChange(r) }
 	made, err := m.commitAddition(ctx, "add artifact version", a)
 	return made, fault.Wrap(op, r.Name, err)
 }
 
+// asImage looks whether a blob that was stored as any bytes is an image. If so it is stored as one: the file gets one more
+// name. It returns nil for a blob that is an image already, or that is not there.
+func (m *Manager) asImage(ctx context.Context, id string) (*blob.Stored, error) {
+	b, err := m.Blobs.Get(ctx, id)
+	if err != nil || b.State == blob.Deleted || b.Kind != blob.Other {
+		return nil, nil //nolint:nilerr // whoever refers to it hears that it is not there
+	}
+	if !slices.Contains(b.Locations, m.Node) {
+		return nil, fault.New("artifact.Add", fault.Unavailable, id, "the content of blob %s is on %s; ask there", id, strings.Join(b.Locations, ", "))
+	}
+	return m.Blobs.IngestFile(ctx, m.Blobs.Path(id), blob.Content{Size: b.Size})
+}
+
 // Uploaded returns the artifact that an upload became, if a caller who may change it asks. Whoever did not hear the answer to
 // Add, and has no upload any more, asks for it again.
 func (m *Manager) Uploaded(caller, upload string) (Artifact, bool) {
-	for _, v := range m.versions.By("upload", upload) {
+	id, _ := lookup.UUID(upload)
+	for _, v := range m.versions.By("upload", id) {
 		a, ok := m.get(artifactOf(v.ID))
 		if ok && a.State == Created && m.Namespaces.Trusts(a.Namespace, caller) {
 			return a, true
@@ -56,14 +86,16 @@ func (m *Manager) Uploaded(caller, upload string) (Artifact, bool) {
 }
 
 // ValidateAdd fails as Add would before it looks at any content.
-func (m *Manager) ValidateAdd(r AddRequest) error { return m.fillIn(&r) }
+func (m *Manager) ValidateAdd(ctx context.Context, r AddRequest) error { return m.fillIn(ctx, &r) }
 
 // fillIn fills in what is empty, and validates.
-func (m *Manager) fillIn(r *AddRequest) error {
+func (m *Manager) fillIn(ctx context.Context, r *AddRequest) error {
 	const op = "artifact.Add"
 	if r.Type == "" {
 		r.Type = Image
 	}
+	// UUIDs are known by their usual form.
+	r.Blob, r.Upload = usual(r.Blob), usual(r.Upload)
 	if r.Caller == "" {
 		r.Caller = r.Namespace
 	}
@@ -76,7 +108,7 @@ func (m *Manager) fillIn(r *AddRequest) error {
 	if err := validateName("artifact name", r.Name); err != nil {
 		return err
 	}
-	if !m.Namespaces.Trusts(r.Namespace, r.Caller) {
+	if _, err := m.Namespaces.Get(ctx, r.Namespace); err != nil || !m.Namespaces.Trusts(r.Namespace, r.Caller) {
 		return errNoNamespace(op, r.Namespace)
 	}
 	if r.SourceURL == "" {
@@ -84,6 +116,13 @@ func (m *Manager) fillIn(r *AddRequest) error {
 		return nil
 	}
 	return m.validateSource(r.Caller, r.SourceURL)
+}
+
+func usual(ref string) string {
+	if id, ok := lookup.UUID(ref); ok {
+		return id
+	}
+	return ref
 }
 
 // matchToChange is match for content that did not come from the source itself: an artifact that the caller may only read is

@@ -35,7 +35,7 @@ func (m *Manager) SetLabel(ctx context.Context, r LabelRequest) (Artifact, error
 		Type: Label, SourceURL: labelScheme + namespace + "/" + name, Name: name, Namespace: namespace,
 		MaxVersions: m.keeps(r.MaxVersions), Created: time.Now(), Fetch: fetch{Node: m.Node},
 	}
-	a := addition{rec: rec, content: content{blob: r.Blob}, maxVersions: r.MaxVersions}
+	a := addition{rec: rec, content: content{blob: usual(r.Blob)}, maxVersions: r.MaxVersions}
 	a.match = func() (row, bool, error) {
 		row, ok := m.own(Label, rec.SourceURL, namespace)
 		return row, ok, nil

@@ -3,6 +3,7 @@ package artifact
 import (
 	"cmp"
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"sync"
@@ -85,6 +86,7 @@ type Manager struct {
 
 	mu      sync.Mutex
 	fetched map[string]*outcome // guarded by mu; by artifact: fetched, and not yet in the store
+	told    map[string]int64    // guarded by mu; by artifact: bytes, as recorded last; nil before that was asked for
 }
 
 // New returns a manager whose tables are registered with the view.
@@ -165,9 +167,10 @@ func (m *Manager) reconcile(ctx context.Context, id string) (time.Duration, erro
 		return 0, nil
 	case !row.Value.Deleted.IsZero():
 		m.settle(id)
+		m.forgetUsage(id)
 		return 0, m.dismantle(ctx, row)
 	}
-	if err := m.trim(ctx, id); err != nil {
+	if err := errors.Join(m.trim(ctx, id), m.noteUsage(ctx, id)); err != nil {
 		return 0, err
 	}
 	if row.Value.Fetch.Generation <= m.status(id).Done {

@@ -37,6 +37,9 @@ func (m *Manager) WantSnapshot(ctx context.Context, tx *view.Txn, s SnapshotOf) 
 	if !ok {
 		return m.add(ctx, tx, rec)
 	}
+	if _, twice := m.rows.Pending(tx, row.ID); twice {
+		return row.ID, nil
+	}
 	tx.Check(m.rows.At(row, row.ID))
 	if s.MaxVersions == 0 || s.MaxVersions == row.Value.MaxVersions {
 		return row.ID, nil

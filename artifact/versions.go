@@ -63,8 +63,11 @@ func (m *Manager) addVersion(ctx context.Context, tx *view.Txn, id string, r rec
 	}
 	tx.Check(m.statuses.At(was, id))
 	tx.Do(m.statuses.Put(id, now), m.versions.Put(key, version{Blob: c.blob, Created: time.Now(), Upload: c.upload}))
+	// Versions that came since the status was read are none of these: the commit conflicts with them.
 	old := m.versions.By("artifact", id)
-	m.drop(tx, old[:max(0, min(len(old)+1-r.MaxVersions, perAdd))])
+	if len(old) > 0 && indexOf(old[len(old)-1].ID) < now.Index {
+		m.drop(tx, old[:max(0, min(len(old)+1-r.MaxVersions, perAdd))])
+	}
 	return now.Index, m.move(ctx, tx, id, stateOf(r, was.Value), Created, t, "version added", extra)
 }
 
@@ -92,8 +95,9 @@ func (m *Manager) SetMaxVersions(ctx context.Context, id string, n int) error {
 		if err := m.move(ctx, &tx, id, state, state, event.Audit, "set max versions", map[string]any{"max_versions": n}); err != nil {
 			return err
 		}
+		was, _ := m.statuses.Get(id)
 		if surplus := m.surplus(id, n); len(surplus) > 0 {
-			m.dropSome(&tx, id, surplus)
+			m.dropSome(&tx, was, id, surplus)
 		}
 		_, err = m.View.Commit(ctx, tx)
 		return err
@@ -117,11 +121,10 @@ func (m *Manager) surplus(id string, keeps int) []view.Row[version] {
 	return versions[:max(0, min(len(versions)-keeps, perCommit))]
 }
 
-// dropSome adds to tx that some of an artifact's versions go, not all. It writes the status, so that of two who drop versions
-// at once one sees what the other left. When the newest goes, its source must be asked for everything next time: what it said,
-// it said of that one.
-func (m *Manager) dropSome(tx *view.Txn, id string, versions []view.Row[version]) {
-	was, _ := m.statuses.Get(id)
+// dropSome adds to tx that some of an artifact's versions go, not all. It checks and writes the status, which was read before
+// the versions, so that of two who drop versions at once one sees what the other left. When the newest goes, its source must
+// be asked for everything next time: what it said, it said of that one.
+func (m *Manager) dropSome(tx *view.Txn, was view.Row[status], id string, versions []view.Row[version]) {
 	now := was.Value
 	if indexOf(versions[len(versions)-1].ID) == now.Index {
 		now.From = origin{}
@@ -138,13 +141,14 @@ func (m *Manager) trim(ctx context.Context, id string) error {
 		if !ok || !row.Value.Deleted.IsZero() {
 			return nil
 		}
+		was, _ := m.statuses.Get(id)
 		surplus := m.surplus(id, row.Value.MaxVersions)
 		if len(surplus) == 0 {
 			return nil
 		}
 		tx := view.Txn{Name: "drop artifact versions", Ref: id}
 		tx.Check(m.rows.At(row, id)) // it may keep more by now
-		m.dropSome(&tx, id, surplus)
+		m.dropSome(&tx, was, id, surplus)
 		if _, err := m.View.Commit(ctx, tx); err != nil {
 			return err
 		}
@@ -160,6 +164,7 @@ func (m *Manager) DeleteVersion(ctx context.Context, id string, index int) (Arti
 		if err != nil {
 			return err
 		}
+		was, _ := m.statuses.Get(id)
 		versions := m.versions.By("artifact", id)
 		at, ok := m.versions.Get(versionRow(id, index))
 		if !ok || index < 1 {
@@ -167,7 +172,7 @@ func (m *Manager) DeleteVersion(ctx context.Context, id string, index int) (Arti
 		}
 		tx := view.Txn{Name: "delete artifact version", Ref: id}
 		tx.Check(m.rows.At(row, id))
-		m.dropSome(&tx, id, []view.Row[version]{at})
+		m.dropSome(&tx, was, id, []view.Row[version]{at})
 		extra := map[string]any{"version": index, "blob": at.Value.Blob}
 		if state := stateOf(row.Value, m.status(id)); len(versions) > 1 {
 			err = m.move(ctx, &tx, id, state, state, event.Audit, "version deleted", extra)

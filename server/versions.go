@@ -70,7 +70,7 @@ func (s *server) uploadArtifact(c *call) (any, error) {
 		Caller: c.namespace, Name: c.PathValue("name"), SourceURL: c.args.text("source_url"), Namespace: namespace,
 		Shared: c.args.flag("shared", false), Type: artifact.Type(c.args.text("artifact_type")), Blob: content, Upload: upload,
 	}
-	if err := s.cloud.Artifacts.ValidateAdd(r); err != nil {
+	if err := s.cloud.Artifacts.ValidateAdd(c.Context(), r); err != nil {
 		return nil, err
 	}
 	var a artifact.Artifact

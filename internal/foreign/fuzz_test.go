@@ -9,6 +9,7 @@ import (
 
 	"github.com/shakenfist/shakenfist/fault"
 	"github.com/shakenfist/shakenfist/internal/foreign"
+	hi "github.com/shakenfist/shakenfist/internal/hostileimage"
 )
 
 // fuzz has a guard look at images that were changed: it takes or refuses them, and what it takes is within the limit.
@@ -33,14 +34,14 @@ func fuzz(f *testing.F, guard func(io.ReaderAt, int64, int64) (foreign.Image, er
 
 func FuzzVMDK(f *testing.F) {
 	const end = 24 * 512 // behind the grain table
-	fuzz(f, foreign.VMDK, vmdk(le64(64, 0))[:end+2048], slices.Concat(stream(le64(64, 0))[:end+2048], stream(le64(64, 0))[64<<10:]))
+	fuzz(f, foreign.VMDK, hi.VMDK(hi.LE64(64, 0))[:end+2048], slices.Concat(hi.Stream(hi.LE64(64, 0))[:end+2048], hi.Stream(hi.LE64(64, 0))[64<<10:]))
 }
 
 func FuzzVDI(f *testing.F) {
-	fuzz(f, foreign.VDI, vdi(le32(388, 0), le32(516, 0xffffffff))[:4096])
+	fuzz(f, foreign.VDI, hi.VDI(hi.LE32(388, 0), hi.LE32(516, 0xffffffff))[:4096])
 }
 
 func FuzzVHD(f *testing.F) {
-	empty := dynamicVHD(be32(2052, 0xffffffff))
-	fuzz(f, foreign.VHD, fixedVHD()[64<<10-512:], slices.Concat(empty[:2560], empty[:512]))
+	empty := hi.DynamicVHD(hi.BE32(2052, 0xffffffff))
+	fuzz(f, foreign.VHD, hi.FixedVHD()[64<<10-512:], slices.Concat(empty[:2560], empty[:512]))
 }

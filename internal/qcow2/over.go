@@ -15,9 +15,6 @@ func Over(r io.ReaderAt, size, limit int64, name string) (Header, error) {
 	return h, nil
 }
 
-// Thin reads the header of such a copy before it is used again. It fails as Alone does, with the same exception.
-func Thin(r io.ReaderAt, name string) (Header, error) { return thin(r, MaxSize, name) }
-
 func thin(r io.ReaderAt, limit int64, name string) (Header, error) {
 	h, err := read(r, limit)
 	if err == nil {

@@ -48,12 +48,9 @@ func (h Header) ExtendedL2() bool { return h.Incompatible&extendedL2 != 0 }
 // a QCOW2 image of version 2 or 3, or if its sizes cannot be, and with fault.Internal if r cannot be read.
 func Read(r io.ReaderAt) (Header, error) { return read(r, MaxSize) }
 
-// Alone reads the header of an image from somebody who is not trusted. It fails as Read does, and with fault.Invalid if
-// the image names other files, is encrypted, or needs features whose meaning is not known.
-func Alone(r io.ReaderAt) (Header, error) { return alone(r, MaxSize) }
-
-// Whole reads the header of an image of size bytes that was just fetched. It fails as Alone does, and with fault.Invalid
-// if its virtual size is more than limit bytes, or if what its header claims does not fit within the file.
+// Whole reads the header of an image of size bytes from somebody who is not trusted. It fails as Read does, and with
+// fault.Invalid if the image names other files, is encrypted, or needs features whose meaning is not known, if its virtual
+// size is more than limit bytes, or if what its header and tables claim does not fit within the file.
 func Whole(r io.ReaderAt, size, limit int64) (Header, error) {
 	h, err := alone(r, limit)
 	if err == nil {

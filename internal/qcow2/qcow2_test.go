@@ -11,7 +11,7 @@ import (
 )
 
 func TestABlankImageSaysWhatItIs(t *testing.T) {
-	h, err := qcow2.Alone(bytes.NewReader(qcow2.Blank(20<<30, "")))
+	h, err := qcow2.Read(bytes.NewReader(qcow2.Blank(20<<30, "")))
 	if err != nil {
 		t.Fatalf("a blank image is refused: %v", err)
 	}
@@ -21,11 +21,11 @@ func TestABlankImageSaysWhatItIs(t *testing.T) {
 }
 
 func TestAnImageOverAnotherCanBeReadButIsNotAlone(t *testing.T) {
-	over := bytes.NewReader(qcow2.Blank(1<<30, "/base"))
+	over := bytes.NewReader(qcow2.Empty(1<<30, "/base"))
 	if h, err := qcow2.Read(over); err != nil || h.BackingOffset != 512 || h.BackingBytes != 5 {
 		t.Errorf("read %+v, %v, want a name of 5 bytes at 512", h, err)
 	}
-	if _, err := qcow2.Alone(over); !errors.Is(err, fault.Invalid) {
+	if _, err := qcow2.Whole(over, over.Size(), qcow2.MaxSize); !errors.Is(err, fault.Invalid) {
 		t.Errorf("error is %v, want invalid", err)
 	}
 }
@@ -39,12 +39,12 @@ func TestAHeaderWithoutItsTablesIsNotWhole(t *testing.T) {
 
 func TestHostileImagesAreRefused(t *testing.T) {
 	edit := func(at int, v uint64) []byte {
-		b := qcow2.Blank(1<<30, "")
+		b := qcow2.Empty(1<<30, "")
 		binary.BigEndian.PutUint64(b[at:], v)
 		return b
 	}
 	for name, image := range map[string][]byte{
-		"a backing file":             qcow2.Blank(1<<30, "/etc/shadow"),
+		"a backing file":             qcow2.Empty(1<<30, "/etc/shadow"),
 		"a backing file's name only": edit(16, 11<<32|21),
 		"an external data file":      edit(72, 1<<2),
 		"a corrupt mark":             edit(72, 1<<1),
@@ -55,11 +55,11 @@ func TestHostileImagesAreRefused(t *testing.T) {
 		"version 9":                  edit(0, 0x514649fb00000009),
 		"absurd clusters":            edit(16, 63),
 		"no magic":                   []byte("# Disk DescriptorFile\nRW 8 FLAT \"/etc/shadow\" 0\n"),
-		"a cut-off header":           qcow2.Blank(1<<30, "")[:80],
+		"a cut-off header":           qcow2.Empty(1<<30, "")[:80],
 		"nothing":                    nil,
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := qcow2.Alone(bytes.NewReader(image))
+			_, err := qcow2.Whole(bytes.NewReader(image), int64(len(image)), qcow2.MaxSize)
 			if !errors.Is(err, fault.Invalid) {
 				t.Errorf("error is %v, want invalid", err)
 			}

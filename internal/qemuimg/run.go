@@ -105,7 +105,7 @@ func (c call) explain(err error, text string) error {
 	switch {
 	case errors.Is(err, exec.ErrNotFound):
 		return Check()
-	case killedBy(err, syscall.SIGXCPU), killedBy(err, syscall.SIGXFSZ):
+	case killedBy(err, syscall.SIGXCPU), killedBy(err, syscall.SIGXFSZ), strings.Contains(text, "File too large"):
 		return fault.Because(opRun, fault.Invalid, c.path, err, "the image needs more time or room than any honest image would")
 	case strings.Contains(text, "No space left on device"), strings.Contains(text, "Disk quota exceeded"):
 		return fault.New(opRun, fault.Exhausted, c.path, "the disk of %s is full: %d MiB free; make room there or use another node",

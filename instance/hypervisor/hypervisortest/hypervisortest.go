@@ -86,6 +86,7 @@ func promises() []promise {
 		{"a disk that is written to is not copied", copyInUse},
 		{"an image is converted complete and once", imageIsConverted},
 		{"an image that names another file is never followed", hostileImages},
+		{"images of other hypervisors are converted by their own name only", foreignImages},
 	}
 }
 

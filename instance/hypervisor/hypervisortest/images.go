@@ -3,16 +3,17 @@ package hypervisortest
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/shakenfist/shakenfist/fault"
 	"github.com/shakenfist/shakenfist/instance/hypervisor"
+	"github.com/shakenfist/shakenfist/internal/hostileimage"
 	"github.com/shakenfist/shakenfist/internal/qcow2"
 	"github.com/shakenfist/shakenfist/internal/step"
 )
@@ -155,31 +156,75 @@ func imageIsConverted(t *testing.T, b bench) {
 	b.only(t, "a.img", "a.qcow2", "b.qcow2", "c.iso", "d.iso")
 }
 
+// foreignImages converts images of other hypervisors' formats, each by its own name, and asks for them by another.
+func foreignImages(t *testing.T, b bench) {
+	// An extent's name is only a word: the file of that name has nothing to do with the image.
+	files, bystander := []string{"bystander"}, b.file(t, "bystander", bytes.Repeat([]byte("SECRET! "), 8192)).Path
+	opened := watchOpens(t, bystander)
+	named := hostileimage.Descriptor("monolithicSparse", "RW 4096 SPARSE \"bystander\"\n")
+	for _, i := range []struct {
+		name   string
+		format hypervisor.Format
+		bytes  []byte
+		size   int64
+	}{
+		{"a.vmdk", hypervisor.VMDK, hostileimage.VMDK(), 2 << 20},
+		{"a.vmdk2", hypervisor.VMDK, hostileimage.VMDK(hostileimage.Text(512, named)), 2 << 20},
+		{"a.vmdk3", hypervisor.VMDK, hostileimage.Stream(), 2 << 20},
+		{"b.vdi", hypervisor.VDI, hostileimage.VDI(), 2 << 20},
+		{"c.vhd", hypervisor.VHD, hostileimage.DynamicVHD(), 4 << 20},
+		{"d.vhd", hypervisor.VHD, hostileimage.FixedVHD(), 64 << 10},
+		{"e.qcow2", hypervisor.QCOW2, hostileimage.QCOW2(), 1 << 30},
+	} {
+		src := b.file(t, i.name, i.bytes)
+		for _, other := range []hypervisor.Format{hypervisor.QCOW2, hypervisor.VMDK, hypervisor.VDI, hypervisor.VHD, hypervisor.ISO} {
+			if src.Format = other; other == i.format {
+				continue
+			}
+			if err := b.Driver.Convert(b.ctx, src, b.path("out")); !errors.Is(err, fault.Invalid) {
+				t.Errorf("%s as %s: error is %v, want invalid", i.name, other, err)
+			}
+		}
+		src.Format = i.format
+		must(t, b.Driver.Convert(b.ctx, src, b.path(i.name+".made")), i.name)
+		if got := size(t, b.path(i.name+".made")); got != i.size {
+			t.Errorf("%s became a disk of %d bytes, want %d", i.name, got, i.size)
+		}
+		must(t, b.Driver.MakeDisk(b.ctx, hypervisor.Disk{Path: b.path(i.name + ".over"), Base: b.path(i.name + ".made")}))
+		files = append(files, i.name, i.name+".made", i.name+".over")
+	}
+	slices.Sort(files)
+	b.only(t, files...)
+	if opened() {
+		t.Error("a file that has the name of an extent was opened")
+	}
+}
+
 func hostileImages(t *testing.T, b bench) {
 	secret := b.file(t, "secret", bytes.Repeat([]byte("SECRET! "), 8192)).Path
-	external := qcow2.Blank(1<<20, "")
-	binary.BigEndian.PutUint64(external[72:], 1<<2)
-	vmdk := []byte("# Disk DescriptorFile\nversion=1\nCID=fffffffe\nparentCID=ffffffff\ncreateType=\"monolithicFlat\"\nRW 128 FLAT \"" + secret + "\" 0\n")
 	opened := watchOpens(t, secret)
-	for name, c := range map[string]struct {
-		format  hypervisor.Format
-		content []byte
-	}{
-		"a backing file":             {hypervisor.QCOW2, qcow2.Blank(1<<20, secret)},
-		"a backing file by protocol": {hypervisor.QCOW2, qcow2.Blank(1<<20, `json:{"driver":"file","filename":"`+secret+`"}`)},
-		"an external data file":      {hypervisor.QCOW2, external},
-		"a VMDK said to be a QCOW2":  {hypervisor.QCOW2, vmdk},
-		"a VMDK said to be an ISO":   {hypervisor.ISO, vmdk},
-		"an empty file":              {hypervisor.Raw, nil},
-		"an unknown format":          {"vmdk", vmdk},
-	} {
-		src := b.file(t, "hostile", c.content)
-		src.Format = c.format
+	for _, i := range hostileimage.All(secret) {
+		formats := []hypervisor.Format{i.Format}
+		if i.Format == "" { // no image, whatever it is said to be
+			formats = []hypervisor.Format{hypervisor.QCOW2, hypervisor.VMDK, hypervisor.VDI, hypervisor.VHD, "qed"}
+		}
+		src := b.file(t, "hostile", i.Bytes)
+		for _, src.Format = range formats {
+			if err := b.Driver.Convert(b.ctx, src, b.path("out")); !errors.Is(err, fault.Invalid) {
+				t.Errorf("%s, as %s: error is %v, want invalid", i.Name, src.Format, err)
+			}
+		}
+		must(t, os.Remove(src.Path))
+	}
+	b.only(t, "secret")
+	for _, format := range []hypervisor.Format{hypervisor.Raw, hypervisor.QCOW2, hypervisor.VMDK, hypervisor.VDI, hypervisor.VHD, hypervisor.ISO} {
+		src := b.file(t, "hostile", nil)
+		src.Format = format
 		if err := b.Driver.Convert(b.ctx, src, b.path("out")); !errors.Is(err, fault.Invalid) {
-			t.Errorf("%s: error is %v, want invalid", name, err)
+			t.Errorf("an empty file as %s: error is %v, want invalid", format, err)
 		}
 	}
-	b.only(t, "hostile", "secret")
+	vmdk := []byte("# Disk DescriptorFile\nversion=1\nCID=fffffffe\nparentCID=ffffffff\ncreateType=\"monolithicFlat\"\nRW 128 FLAT \"" + secret + "\" 0\n")
 	must(t, b.Driver.Convert(b.ctx, b.file(t, "hostile", vmdk), b.path("out")), "of a VMDK said to be raw")
 	if got := size(t, b.path("out")); got > 4096 {
 		t.Errorf("a text file taken as raw became a disk of %d bytes: it was probed", got)

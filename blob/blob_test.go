@@ -44,6 +44,7 @@ type keeper struct {
 	hv     *simhv.Driver
 	ctx    context.Context //nolint:containedctx // the process's life
 	stop   func()
+	cancel func() // as stop, without waiting for its end
 
 	mu   sync.Mutex
 	told []string // guarded by mu; whose bootable image there was news of
@@ -80,7 +81,7 @@ func startOn(t *testing.T, s *memstore.Store, dir string, h step.Hook, set ...fu
 		k.told = append(k.told, id)
 	})
 	ctx, cancel := context.WithCancel(step.WithHook(t.Context(), h))
-	k.ctx = ctx
+	k.ctx, k.cancel = ctx, cancel
 	var running sync.WaitGroup
 	running.Go(func() { k.view.Run(ctx) })
 	require.NoError(t, k.view.Fresh(ctx))

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/shakenfist/shakenfist/fault"
 )
@@ -88,9 +89,14 @@ func (p *Proxy) choose(g guard) func(*http.Request) (*url.URL, error) {
 	}
 }
 
+// resolving bounds how long a name may take that a proxy is asked for: where there is a proxy, there may be nobody to ask.
+const resolving = 2 * time.Second
+
 // checkName checks every address that the host of a URL has.
 func (g guard) checkName(ctx context.Context, u *url.URL) error {
-	addrs, err := net.DefaultResolver.LookupNetIP(ctx, "ip", u.Hostname())
+	bounded, cancel := context.WithTimeout(ctx, resolving)
+	defer cancel()
+	addrs, err := net.DefaultResolver.LookupNetIP(bounded, "ip", u.Hostname())
 	if err != nil {
 		return nil //nolint:nilerr // see choose
 	}

@@ -101,6 +101,7 @@ func (p *parts) openDrivers(ctx context.Context, log *slog.Logger, c config, dir
 	}
 	hv, err := libvirthv.Open(ctx, libvirthv.Options{
 		URI: c.LibvirtURI, Owner: id, Node: c.NodeName, Accelerator: c.Accelerator, StorageDir: dir, Logger: log,
+		MinFree: c.limits().MinimumFreeDiskBytes,
 	})
 	if err != nil {
 		return err

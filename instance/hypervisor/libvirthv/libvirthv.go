@@ -30,7 +30,7 @@ type Options struct {
 	Node        string       // this node's name
 	Accelerator string       // Auto, KVM or QEMU; "" means Auto
 	StorageDir  string       // absolute; where the files of guests are; "" leaves it unchecked
-	MinFree     int64        // bytes of a file system that images and copies never take; 0: they may fill it
+	MinFree     int64        // bytes of a file system that images and copies never take; 0: none, less than 0: the smaller of 20 GiB and a tenth
 	User        string       // that QEMU runs as; "" means libvirt-qemu
 	Group       string       // that QEMU runs as; "" means libvirt-qemu
 	CacheMode   string       // of disks, as libvirt names it; "" means none, and writeback where files cannot be opened directly

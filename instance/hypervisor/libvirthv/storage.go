@@ -63,19 +63,23 @@ func qemuName(f hypervisor.Format) string {
 	return string(f)
 }
 
-// room returns what says, as a fault.Exhausted, that the file system of path has less free than it shall keep.
+// room returns what says, as a fault.Exhausted, that the file system of path has less free than Options.MinFree.
 func (d *Driver) room(path string) func() error {
 	dir := filepath.Dir(path)
 	return func() error {
 		var s syscall.Statfs_t
-		if d.o.MinFree <= 0 || syscall.Statfs(dir, &s) != nil {
+		if syscall.Statfs(dir, &s) != nil {
+			return nil // whoever writes there hears why
+		}
+		floor, free := d.o.MinFree, int64(s.Bavail)*s.Bsize //nolint:gosec // no file system has 2^63 blocks
+		if floor < 0 {
+			floor = min(20<<30, int64(s.Blocks)*s.Bsize/10) //nolint:gosec // see above
+		}
+		if free >= floor {
 			return nil
 		}
-		if free := int64(s.Bavail) * s.Bsize; free < d.o.MinFree { //nolint:gosec // no file system has 2^63 blocks
-			return fault.New("libvirthv.room", fault.Exhausted, path, "the disk of %s has %d MiB free, of which %d MiB are to stay free; "+
-				"make room there or use another node", dir, free>>20, d.o.MinFree>>20)
-		}
-		return nil
+		return fault.New("libvirthv.room", fault.Exhausted, path, "the disk of %s has %d MiB free, of which %d MiB are to stay free; "+
+			"make room there or use another node", dir, free>>20, floor>>20)
 	}
 }
 

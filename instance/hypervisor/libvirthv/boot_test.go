@@ -23,7 +23,13 @@ const bridge = "br-vxlan-000001"
 // tiny returns the definition of a tiny guest with its root disk on that bus. Its files are there.
 func tiny(t *testing.T, d *Driver, h *pretendhost.Host, bus, device string) hypervisor.Domain {
 	t.Helper()
-	image, err := os.ReadFile(guestimage.Tiny(t))
+	return tinyFrom(t, d, h, guestimage.Tiny(t), bus, device)
+}
+
+// tinyFrom is tiny with the guest's image in the file path.
+func tinyFrom(t *testing.T, d *Driver, h *pretendhost.Host, path, bus, device string) hypervisor.Domain {
+	t.Helper()
+	image, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -32,7 +32,7 @@ type Driver struct {
 	events   *events
 	feed     feed.Feed
 	files    whole.Maker
-	holding  locks                    // by domain: one Hold or Release at a time
+	holding  turns                    // of Hold and Release
 	jobs     jobs                     // merges under way
 	pauses   pauses                   // guests that stand still for a moment
 	maxVCPUs atomic.Int64             // of one guest; 0 until Host has learned it

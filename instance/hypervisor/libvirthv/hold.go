@@ -6,7 +6,9 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"log/slog"
 	"os"
+	"time"
 
 	"libvirt.org/go/libvirt"
 	"libvirt.org/go/libvirtxml"
@@ -27,18 +29,15 @@ import (
 //
 // Which disks a running guest uses only libvirt knows.
 
-// agentAnswers is how many seconds an agent in a guest may take to freeze its file systems.
-const agentAnswers = 10
-
 // Hold implements hypervisor.Driver.
 func (d *Driver) Hold(ctx context.Context, id string, disks []hypervisor.DomainDisk) (string, error) {
 	const op = "libvirthv.Hold"
-	done, err := d.holding.lock(ctx, op, id)
+	turn, err := d.holding.take(ctx, op, id)
 	if err != nil {
 		return "", err
 	}
-	defer done()
-	guest, err := d.live(ctx, op, id)
+	defer turn.leave()
+	guest, err := d.settled(ctx, turn, op)
 	if err != nil || guest == nil {
 		return "", err
 	}
@@ -58,45 +57,51 @@ func (d *Driver) Hold(ctx context.Context, id string, disks []hypervisor.DomainD
 			return "", err
 		}
 	}
-	return d.takeOverlays(ctx, guest, wanted)
+	return d.takeOverlays(ctx, turn, guest, wanted)
 }
 
 // takeOverlays has the guest write to the overlays from now on.
-func (d *Driver) takeOverlays(ctx context.Context, guest *guest, wanted []attached) (frozenBy string, err error) {
+func (d *Driver) takeOverlays(ctx context.Context, turn *turn, guest *guest, wanted []attached) (frozenBy string, err error) {
 	const op = "libvirthv.Hold"
 	text, err := overlaysXML(d.host(), guest, wanted)
 	if err != nil {
 		return "", err
 	}
 	if guest.agent {
-		err = d.freezeAndTake(ctx, guest.id, text)
+		err = d.freezeAndTake(ctx, turn, text)
 		if err == nil {
 			return hypervisor.GuestAgent, nil
 		}
-		d.o.Logger.WarnContext(ctx, "a guest's file systems were not frozen", "domain", guest.id, "error", err)
+		if fault.KindOf(err) == fault.Unavailable && ctx.Err() != nil {
+			return "", err
+		}
+		d.o.Logger.WarnContext(ctx, "a guest's file systems were not frozen", slog.String("domain", guest.id), slog.Any("error", err))
 	}
 	err = step.Do(ctx, "libvirt snapshot", guest.id, func() error {
-		return d.domain(ctx, op, guest.id, func(ld *libvirt.Domain) error { return takeSnapshot(ld, text, 0) })
+		return d.within(ctx, turn, op, func(ld *libvirt.Domain) error { return takeSnapshot(ld, text, 0) })
 	})
 	return "", err
 }
 
 // freezeAndTake is takeOverlays while an agent has the guest's file systems frozen. Libvirt lets it thaw them in every
 // case but its own death; for that the domain is marked meanwhile.
-func (d *Driver) freezeAndTake(ctx context.Context, id, text string) error {
+func (d *Driver) freezeAndTake(ctx context.Context, turn *turn, text string) error {
 	const op = "libvirthv.Hold"
-	return step.Do(ctx, "libvirt snapshot", id, func() error {
-		return d.domain(ctx, op, id, func(ld *libvirt.Domain) error {
+	return step.Do(ctx, "libvirt snapshot", turn.id, func() error {
+		return d.within(ctx, turn, op, func(ld *libvirt.Domain) error {
 			if err := ld.AgentSetResponseTimeout(agentAnswers, 0); err != nil {
 				return err
 			}
-			if err := setMark(ld, heldMark{Phase: phaseFreeze}); err != nil {
+			if err := changeMark(ld, func(m *heldMark) { m.Freezing = time.Now().Unix() }); err != nil {
 				return err
 			}
 			if err := takeSnapshot(ld, text, libvirt.DOMAIN_SNAPSHOT_CREATE_QUIESCE); err != nil {
-				return errors.Join(err, thaw(ld))
+				if err := thaw(ld, true); err != nil {
+					d.o.Logger.WarnContext(ctx, "a guest may be frozen until its disks are released", slog.String("domain", turn.id), slog.Any("error", err))
+				}
+				return err
 			}
-			return setMark(ld, heldMark{FrozenBy: hypervisor.GuestAgent})
+			return changeMark(ld, func(m *heldMark) { m.Freezing, m.FrozenBy = 0, hypervisor.GuestAgent })
 		})
 	})
 }

@@ -4,10 +4,7 @@ package libvirthv
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -253,15 +250,3 @@ func TestALibvirtdThatDiesWhileADiskIsHeld(t *testing.T) {
 		}
 	}
 }
-
-// talk is what an agent hears and answers, one JSON object a line.
-type talk struct {
-	Execute string `json:"execute"`
-	Args    struct {
-		ID int64 `json:"id"`
-	} `json:"arguments"`
-}
-
-var _ = json.Marshal
-var _ = fmt.Sprint
-var _ net.Conn

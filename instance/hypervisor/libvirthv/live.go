@@ -29,6 +29,21 @@ type attached struct {
 	job    *libvirtxml.DomainDiskMirror // that merges the overlay; nil if none runs
 }
 
+// settled is live when all that was asked of libvirt before has been done, also by a process that is dead by now: a snapshot
+// that is still being taken would use a file that we see unused.
+func (d *Driver) settled(ctx context.Context, turn *turn, op string) (*guest, error) {
+	err := d.within(ctx, turn, op, func(ld *libvirt.Domain) error {
+		if !isActive(ld, true) {
+			return nil
+		}
+		return touchMark(ld)
+	})
+	if err != nil && fault.KindOf(err) != fault.NotFound {
+		return nil, err
+	}
+	return d.live(ctx, op, turn.id)
+}
+
 // live returns the domain id as it runs, nil if it is off or not defined.
 func (d *Driver) live(ctx context.Context, op, id string) (*guest, error) {
 	text, err := d.xmlOf(ctx, op, id, true)

@@ -24,12 +24,12 @@ const (
 )
 
 // mergeLive merges the overlays of a running guest's disks, and has it use the disks again.
-func (d *Driver) mergeLive(ctx context.Context, g *guest, held []attached) error {
+func (d *Driver) mergeLive(ctx context.Context, turn *turn, held []attached) error {
 	const op = "libvirthv.Release"
 	if len(held) == 0 {
 		return nil
 	}
-	changed, forget := d.jobs.listen(g.id)
+	changed, forget := d.jobs.listen(turn.id)
 	defer forget()
 	for _, a := range held {
 		if a.job != nil {
@@ -37,7 +37,7 @@ func (d *Driver) mergeLive(ctx context.Context, g *guest, held []attached) error
 		}
 		// The base must be named: without it libvirt would merge into the image that other guests use, too.
 		err := step.Do(ctx, "libvirt merge", a.path, func() error {
-			return d.domain(ctx, op, g.id, func(ld *libvirt.Domain) error {
+			return d.within(ctx, turn, op, func(ld *libvirt.Domain) error {
 				return ld.BlockCommit(a.target, a.path, "", 0, libvirt.DOMAIN_BLOCK_COMMIT_ACTIVE)
 			})
 		})
@@ -45,11 +45,11 @@ func (d *Driver) mergeLive(ctx context.Context, g *guest, held []attached) error
 			return err
 		}
 	}
-	if err := d.mergesReady(ctx, g.id, held, changed); err != nil {
+	if err := d.mergesReady(ctx, turn.id, held, changed); err != nil {
 		return err
 	}
-	return step.Do(ctx, "libvirt pivot", g.id, func() error {
-		return d.domain(ctx, op, g.id, func(ld *libvirt.Domain) error { return d.pivot(ctx, ld, g.id, held) })
+	return step.Do(ctx, "libvirt pivot", turn.id, func() error {
+		return d.within(ctx, turn, op, func(ld *libvirt.Domain) error { return d.pivot(ctx, ld, turn.id, held) })
 	})
 }
 

@@ -3,12 +3,10 @@
 package libvirthv
 
 import (
-	"context"
 	"sync"
 
 	"libvirt.org/go/libvirt"
 
-	"github.com/shakenfist/shakenfist/fault"
 	"github.com/shakenfist/shakenfist/instance/hypervisor"
 )
 
@@ -19,7 +17,7 @@ func (d *Driver) pause(ld *libvirt.Domain, id string) error {
 	if err != nil || state != libvirt.DOMAIN_RUNNING {
 		return err
 	}
-	if err := setMark(ld, heldMark{Phase: phasePause}); err != nil {
+	if err := changeMark(ld, func(m *heldMark) { m.Paused = true }); err != nil {
 		return err
 	}
 	d.pauses.begin(id)
@@ -37,7 +35,7 @@ func (d *Driver) resume(ld *libvirt.Domain) error {
 	if err != nil {
 		return err
 	}
-	if m.Phase == phasePause {
+	if m.Paused {
 		state, _, err := ld.GetState()
 		if err != nil {
 			return err
@@ -51,10 +49,7 @@ func (d *Driver) resume(ld *libvirt.Domain) error {
 	if id, err := ld.GetUUIDString(); err == nil {
 		d.pauses.end(id)
 	}
-	if m == (heldMark{}) {
-		return nil
-	}
-	return setMark(ld, heldMark{})
+	return changeMark(ld, func(m *heldMark) { m.Paused = false })
 }
 
 // pauses knows the guests that are paused for a moment, which is nobody's business: they are seen as running.
@@ -108,38 +103,4 @@ func (p *pauses) forget() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	clear(p.quiet)
-}
-
-// locks are as many locks as there are domains. The zero value is ready.
-type locks struct {
-	mu   sync.Mutex
-	busy map[string]chan struct{} // guarded by mu; by ID; closed when it is free again
-}
-
-// lock waits until nobody else has the lock of id; what it returns gives it back.
-func (l *locks) lock(ctx context.Context, op, id string) (unlock func(), err error) {
-	for {
-		l.mu.Lock()
-		taken, ok := l.busy[id]
-		if !ok {
-			if l.busy == nil {
-				l.busy = map[string]chan struct{}{}
-			}
-			mine := make(chan struct{})
-			l.busy[id] = mine
-			l.mu.Unlock()
-			return func() {
-				l.mu.Lock()
-				delete(l.busy, id)
-				l.mu.Unlock()
-				close(mine)
-			}, nil
-		}
-		l.mu.Unlock()
-		select {
-		case <-taken:
-		case <-ctx.Done():
-			return nil, fault.Because(op, fault.Unavailable, id, ctx.Err(), "another call still holds or releases this domain")
-		}
-	}
 }

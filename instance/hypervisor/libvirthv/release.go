@@ -3,6 +3,7 @@
 package libvirthv
 
 import (
+	"cmp"
 	"context"
 	"strings"
 
@@ -18,21 +19,19 @@ import (
 // Release implements hypervisor.Driver.
 func (d *Driver) Release(ctx context.Context, id string, disks []hypervisor.DomainDisk) error {
 	const op = "libvirthv.Release"
-	done, err := d.holding.lock(ctx, op, id)
+	turn, err := d.holding.take(ctx, op, id)
 	if err != nil {
 		return err
 	}
-	defer done()
-	guest, err := d.live(ctx, op, id)
+	defer turn.leave()
+	guest, err := d.settled(ctx, turn, op)
 	if err != nil {
 		return err
 	}
 	if guest == nil {
 		return d.releaseOff(ctx, id, disks)
 	}
-	if err := d.domain(ctx, op, id, thaw); err != nil {
-		return err
-	}
+	thawed := d.within(ctx, turn, op, func(ld *libvirt.Domain) error { return thaw(ld, guest.agent) })
 	var held []attached
 	for _, disk := range disks {
 		a, ok := guest.find(disk.Path)
@@ -49,10 +48,18 @@ func (d *Driver) Release(ctx context.Context, id string, disks []hypervisor.Doma
 			return err
 		}
 	}
-	if err := d.mergeLive(ctx, guest, held); err != nil {
+	if err := d.mergeLive(ctx, turn, held); err != nil {
 		return err
 	}
-	return d.domain(ctx, op, id, d.resume)
+	return cmp.Or(d.within(ctx, turn, op, d.endHold), thawed)
+}
+
+// endHold resumes a guest, and forgets that its disks were held.
+func (d *Driver) endHold(ld *libvirt.Domain) error {
+	if err := d.resume(ld); err != nil {
+		return err
+	}
+	return changeMark(ld, func(m *heldMark) { m.FrozenBy = "" })
 }
 
 // releaseOff is Release for a domain that is off, or not defined.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha512"
 	"encoding/hex"
+	"errors"
 	"io"
 	"math/rand/v2"
 	"net/http"
@@ -13,10 +14,13 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/shakenfist/shakenfist"
+	"github.com/shakenfist/shakenfist/client"
+	"github.com/shakenfist/shakenfist/fault"
 	"github.com/shakenfist/shakenfist/internal/cli"
 	"github.com/shakenfist/shakenfist/store/memstore"
 )
@@ -28,11 +32,12 @@ type shop struct {
 	bare   string // its URL at the web server
 	api    string // the cloud's URL
 	id     string // the artifact's
+	blobs  string // where the cloud keeps content
 	to     string // where downloads go
 }
 
-// newShop makes an image of so many bytes, which no compression makes smaller.
-func newShop(t testing.TB, size int64) *shop {
+// newShop makes an image of so many bytes, which no compression makes smaller. Change may change the cloud's configuration.
+func newShop(t testing.TB, size int64, change ...func(*shakenfist.Config)) *shop {
 	t.Helper()
 	s := &shop{file: filepath.Join(t.TempDir(), "disk.raw"), to: filepath.Join(t.TempDir(), "downloaded")}
 	f, err := os.Create(s.file)
@@ -47,7 +52,8 @@ func newShop(t testing.TB, size int64) *shop {
 	t.Cleanup(bare.Close)
 	s.bare = bare.URL + "/disk.raw"
 	dir := t.TempDir() // on the same disk
-	s.api = newPlant(t, memstore.New(), func(c *shakenfist.Config) { c.Dir = dir }).url
+	s.blobs = filepath.Join(dir, "blobs")
+	s.api = newPlant(t, memstore.New(), append(change, func(c *shakenfist.Config) { c.Dir = dir })...).url
 	s.id = s.run(t, "-o", "name", "artifact", "cache", s.bare, "--wait")
 	return s
 }
@@ -59,6 +65,15 @@ func (s *shop) run(t testing.TB, args ...string) string {
 	args = append([]string{"--apiurl", s.api, "--namespace", "system", "--key", "system"}, args...)
 	require.Zero(t, cli.Main(args, strings.NewReader(""), &out, &trouble), "%s", &trouble)
 	return strings.TrimSpace(out.String())
+}
+
+// fails runs the command line and returns what it complains of.
+func (s *shop) fails(t testing.TB, args ...string) string {
+	t.Helper()
+	var trouble bytes.Buffer
+	args = append([]string{"--apiurl", s.api, "--namespace", "system", "--key", "system"}, args...)
+	require.NotZero(t, cli.Main(args, strings.NewReader(""), io.Discard, &trouble))
+	return trouble.String()
 }
 
 // fromCloud downloads the image by the command line.
@@ -104,6 +119,43 @@ func TestADownloadByTheCommandLineIsTheImage(t *testing.T) {
 	require.NoError(t, err)
 	sum := sha512.Sum512(content)
 	require.Equal(t, s.sha512, hex.EncodeToString(sum[:]))
+}
+
+func TestContentThatIsDamagedOrGoneIsSaidToBeMissing(t *testing.T) {
+	t.Parallel()
+	for name, spoil := range map[string]func(path string) error{
+		"damaged": func(path string) error {
+			f, err := os.OpenFile(path, os.O_WRONLY, 0)
+			if err != nil {
+				return err
+			}
+			_, err = f.WriteAt([]byte("x"), 1000)
+			return errors.Join(err, f.Close())
+		},
+		"cut off": func(path string) error { return os.Truncate(path, 1000) },
+		"gone":    os.Remove,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newShop(t, 1<<20, func(c *shakenfist.Config) { c.VerifyEvery = 20 * time.Millisecond })
+			c, err := client.New(client.Options{BaseURL: s.api, Namespace: "system", Key: "system"})
+			require.NoError(t, err)
+			a, err := c.GetArtifact(t.Context(), s.id)
+			require.NoError(t, err)
+			require.NoError(t, spoil(filepath.Join(s.blobs, a.BlobUUID[:2], a.BlobUUID)))
+			require.Eventually(t, func() bool {
+				content, err := c.BlobData(t.Context(), a.BlobUUID, 0, 0)
+				if err != nil {
+					require.ErrorIs(t, err, fault.NotFound)
+					require.Contains(t, fault.Text(err), "blob missing: ")
+					return true
+				}
+				return content.Close() != nil
+			}, 30*time.Second, 10*time.Millisecond)
+			require.Contains(t, s.fails(t, "artifact", "download", s.id, s.to), "Resource not found: blob missing: ")
+			require.NoFileExists(t, s.to)
+		})
+	}
 }
 
 // BenchmarkDownload downloads 256 MiB over loopback with their checksum: from a cloud by the command line, from a bare web

@@ -129,10 +129,9 @@ func (d *downloader) again(ctx context.Context, err error) bool {
 	pause, again := d.window.next(err)
 	if b, ok := errors.AsType[busy](err); ok {
 		d.m.turns.hush(d.host, time.Duration(b))
-		if d.rests++; d.rests <= maxRests {
-			pause, again = max(pause, time.Duration(b)), true
-			d.window.extend(pause)
-		}
+		d.rests++
+		pause, again = max(pause, time.Duration(b)), d.rests <= maxRests
+		d.window.extend(pause)
 	}
 	if !again || d.usable && d.window.best == 0 || ctx.Err() != nil {
 		return false

@@ -315,7 +315,9 @@ func TestWhoWaitsIsToldAndAnIdleNodeAsksNothing(t *testing.T) {
 		w.origin.has(disk(10, 1), yesterday())
 		var told sync.Map
 		w.onChange = func(id string) { told.Store(id, true) }
-		c := w.start(nil).withNamespaces()
+		c := w.start(nil, func(_ *artifact.Deps, b *blob.Deps) {
+			b.Verify, b.CacheIdle = -1, 100*time.Hour // nothing is due in a day
+		}).withNamespaces()
 		a, err := c.fetched(imageURL)
 		require.NoError(t, err)
 		_, ok := told.Load(a.ID)
@@ -326,7 +328,7 @@ func TestWhoWaitsIsToldAndAnIdleNodeAsksNothing(t *testing.T) {
 		synctest.Wait()
 		require.Empty(t, c.artifacts.Busy())
 		before := w.store.Stats()
-		time.Sleep(23 * time.Hour) // content is read and compared once a day
+		time.Sleep(24 * time.Hour)
 		require.Equal(t, before, w.store.Stats())
 	})
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/shakenfist/shakenfist/artifact"
+	"github.com/shakenfist/shakenfist/blob"
 	"github.com/shakenfist/shakenfist/fault"
 )
 
@@ -247,7 +248,7 @@ func TestNoRoomOnTheDiskIsSaid(t *testing.T) {
 			rw.Header().Set("Content-Length", fmt.Sprint(int64(1)<<60))
 			_, _ = rw.Write(disk(10, 1))
 		})
-		c := w.start(nil).withNamespaces()
+		c := w.start(nil, func(_ *artifact.Deps, b *blob.Deps) { b.Limits.Bytes = 1 << 61 }).withNamespaces()
 		a, err := c.fetched(imageURL)
 		require.ErrorIs(t, err, fault.Exhausted)
 		require.Contains(t, a.Error, "no room for "+w.dir)

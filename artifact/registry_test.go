@@ -101,18 +101,22 @@ func TestADiskComesFromARegistry(t *testing.T) {
 	}
 }
 
-// What a hostile image has to say, which is refused, with its reason, before anything of it lies on the disk for good.
-func TestAHostileImageIsRefused(t *testing.T) {
-	t.Parallel()
-	const limit = 1 << 20
+// trick is what a stranger would put into a container registry, and why it is refused.
+type trick struct {
+	put  func(t *testing.T, s *shelf)
+	want string
+}
+
+// largest is the size in bytes that the images of tricks may have.
+const largest = 1 << 20
+
+// tricks are layers, manifests and lists of images that are refused before anything of them lies on the disk for good.
+func tricks() map[string]trick {
 	content := disk(10, 1)
 	web := file("disk/web.img", content)
 	huge := web
-	huge.Size = limit + 512
-	cases := map[string]struct {
-		put  func(t *testing.T, s *shelf)
-		want string
-	}{
+	huge.Size = largest + 512
+	return map[string]trick{
 		"none":           {func(_ *testing.T, s *shelf) { s.has(file("root/web.img", content)) }, "no file in the folder /disk"},
 		"an empty one":   {func(_ *testing.T, s *shelf) { s.has() }, "no file in the folder /disk"},
 		"two":            {func(_ *testing.T, s *shelf) { s.has(web, file("disk/b.img", content)) }, `two files in the folder /disk, "disk/web.img" and "disk/b.img"`},
@@ -137,17 +141,17 @@ func TestAHostileImageIsRefused(t *testing.T) {
 			s.image("1", s.layer(typeGzip, gzipped(t, headerOf(t, vast))))
 		}, "has 9223372036854775807 bytes"},
 		"a bomb": {func(t *testing.T, s *shelf) {
-			s.image("1", s.layer(typeGzip, gzipped(t, tarOf(t, file("zero", make([]byte, 3*limit)), web))))
+			s.image("1", s.layer(typeGzip, gzipped(t, tarOf(t, file("zero", make([]byte, 3*largest)), web))))
 		}, "unpacks to more than 1048576 bytes"},
 		"a bomb after the disk": {func(t *testing.T, s *shelf) {
-			s.image("1", s.layer(typeZstd, zstandard(t, tarOf(t, web, file("zero", make([]byte, 3*limit))))))
+			s.image("1", s.layer(typeZstd, zstandard(t, tarOf(t, web, file("zero", make([]byte, 3*largest))))))
 		}, "unpacks to more than 1048576 bytes"},
 		"a bomb of layers": {func(t *testing.T, s *shelf) {
-			l := s.layer(typeGzip, gzipped(t, tarOf(t, file("zero", make([]byte, limit/2)))))
+			l := s.layer(typeGzip, gzipped(t, tarOf(t, file("zero", make([]byte, largest/2)))))
 			s.image("1", l, l, l, l)
 		}, "unpacks to more than 1048576 bytes"},
 		"large layers": {func(_ *testing.T, s *shelf) {
-			s.image("1", descriptor{MediaType: typeTar, Digest: digestOf(nil), Size: limit}, descriptor{MediaType: typeTar, Digest: digestOf(nil), Size: 1})
+			s.image("1", descriptor{MediaType: typeTar, Digest: digestOf(nil), Size: largest}, descriptor{MediaType: typeTar, Digest: digestOf(nil), Size: 1})
 		}, "the layers of the image have more than 1048576 bytes"},
 		"layers that overflow": {func(_ *testing.T, s *shelf) {
 			d := descriptor{MediaType: typeTar, Digest: digestOf(nil), Size: 1<<63 - 1}
@@ -205,14 +209,20 @@ func TestAHostileImageIsRefused(t *testing.T) {
 		}, "something that is no manifest"},
 		"no such tag": {func(_ *testing.T, _ *shelf) {}, "404 Not Found: there is no such image"},
 	}
-	for name, c := range cases {
+}
+
+// refusedTricks tries them all and returns how many there are.
+func refusedTricks(t *testing.T) int {
+	t.Helper()
+	all := tricks()
+	for name, c := range all {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				w, s := newWorld(t), newShelf(t)
 				c.put(t, s)
 				w.origin.does(s.ServeHTTP)
-				cloud := w.start(nil, func(_ *artifact.Deps, b *blob.Deps) { b.Limits.Bytes = limit }).withNamespaces()
+				cloud := w.start(nil, func(_ *artifact.Deps, b *blob.Deps) { b.Limits.Bytes = largest }).withNamespaces()
 				a, err := cloud.fetched("oci+http://who:hush@registry.test/disks/web:1")
 				require.ErrorIs(t, err, fault.Invalid)
 				require.Equal(t, artifact.Error, a.State)
@@ -224,6 +234,12 @@ func TestAHostileImageIsRefused(t *testing.T) {
 			})
 		})
 	}
+	return len(all)
+}
+
+func TestAHostileImageIsRefused(t *testing.T) {
+	t.Parallel()
+	refusedTricks(t)
 }
 
 // headerOf returns the beginning of a layer, up to the content of an entry.

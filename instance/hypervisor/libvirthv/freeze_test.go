@@ -106,9 +106,6 @@ func TestAGuestThatIsLeftFrozenIsThawed(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := d.Close(); err != nil {
-		t.Fatal(err)
-	}
 	next := opened(t, Options{URI: socket(h), Accelerator: QEMU, StorageDir: h.Dir})
 	if err := next.Release(t.Context(), dom.ID, dom.Disks); err != nil {
 		t.Fatal(err)

@@ -263,6 +263,34 @@ func TestATenantsSlowServersHoldNobodyUp(t *testing.T) {
 	})
 }
 
+func TestTheSameBytesOfTwoSourcesTakeRoomOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.origin.has(disk(10, 1), yesterday())
+		c := w.start(nil).withNamespaces("neighbour")
+		a, err := c.fetched(imageURL)
+		require.NoError(t, err)
+		b, err := c.cached("neighbour", imageURL)
+		require.NoError(t, err)
+		require.NotEqual(t, a.ID, b.ID)
+		require.Equal(t, a.Versions[0].Blob, b.Versions[0].Blob)
+		require.EqualValues(t, 1, c.last(b.ID).Extra["version"])
+		synctest.Wait()
+		c.consistent()
+
+		_, err = c.artifacts.Delete(t.Context(), a.ID)
+		require.NoError(t, err)
+		synctest.Wait()
+		time.Sleep(2 * resync)
+		require.True(t, c.blobs.Held(b.Versions[0].Blob), "the other needs it")
+		c.consistent()
+		_, err = c.artifacts.Delete(t.Context(), b.ID)
+		require.NoError(t, err)
+		require.NoError(t, c.eventually(t.Context(), func() bool { return len(w.files()) == 0 }))
+	})
+}
+
 // The secret of a URL is not told to where its server sends us.
 func TestARedirectTellsNothingOfWhereItCameFrom(t *testing.T) {
 	t.Parallel()

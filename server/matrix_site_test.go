@@ -3,6 +3,7 @@ package server
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/shakenfist/shakenfist/api"
@@ -28,12 +29,13 @@ type site struct {
 	*lab
 	parameters *strings.Replacer
 	byKind     map[contract.Kind][]target
+	blob       string
 	made       int
 }
 
 func newSite(l *lab) *site {
 	l.t.Helper()
-	s := &site{lab: l, parameters: strings.NewReplacer("{key}", "spare", "{algorithm}", "sha512", "{hash}", "none", "{external}", "nobody"), byKind: make(map[contract.Kind][]target)}
+	s := &site{lab: l, parameters: strings.NewReplacer("{key}", "spare", "{algorithm}", "sha512", "{hash}", "none", "{external}", "nobody", "{name}", "made", "{index}", "1", "{offset}", "0"), byKind: make(map[contract.Kind][]target)}
 	get[any](l, http.MethodPost, "/auth/namespaces/demo/keys", "demo", fields{"key_name": "spare", "key": "spare"})
 	lan := l.makeNetwork("demo", "lan")
 	vm := s.newInstance("vm", fields{"network_uuid": lan})
@@ -55,6 +57,12 @@ func newSite(l *lab) *site {
 	s.byKind[contract.Interface] = []target{mine("an interface", l.interfaceOf(vm), nothing, nil)}
 	s.byKind[contract.Namespace] = []target{mine("a namespace", "demo", "nowhere", s.freshNamespace)}
 	s.byKind[contract.Blob] = []target{{name: "a blob", ref: blob, missing: nothing}}
+	s.blob = blob
+	get[any](l, http.MethodPost, "/label/tested", "demo", fields{"blob_uuid": blob})
+	s.byKind[contract.Label] = []target{
+		mine("a label", "demo/tested", "nowhere/tested", s.freshLabel), mine("a label, its slash escaped", "demo%2Ftested", "nowhere%2Ftested", nil),
+	}
+	s.byKind[contract.Upload] = []target{{name: "an upload", ref: l.uploaded("demo", nil), missing: nothing}}
 	s.byKind[contract.Node] = []target{{name: "a node", ref: "node-1", missing: "nowhere", fresh: s.freshNode}}
 	s.addDeleted()
 	return s
@@ -80,7 +88,7 @@ func (s *site) targets(row contract.Route) []target {
 	}
 	inDemo := target{name: "the namespace demo", owner: "demo", space: "demo"}
 	switch row.Name() {
-	case "POST /instances", "POST /artifacts", "POST /images":
+	case "POST /instances", "POST /artifacts", "POST /images", "POST /artifacts/upload/{name}":
 		inDemo.who = contract.Trusted
 		return []target{{name: "nothing"}, inDemo}
 	case "POST /networks":
@@ -89,6 +97,10 @@ func (s *site) targets(row contract.Route) []target {
 	case "DELETE /instances", "DELETE /networks", "DELETE /artifacts":
 		inDemo.who = tenantsOnly
 		return []target{inDemo}
+	case "POST /artifacts/{ref}/share", "POST /artifacts/{ref}/unshare":
+		return slices.DeleteFunc(slices.Clone(s.byKind[row.Kind()]), func(t target) bool { return !t.shared }) // of others none can be
+	case "DELETE /label/{name...}":
+		return s.byKind[row.Kind()][:1]
 	case "GET /instances/{ref}", "GET /networks/{ref}":
 		return append(s.byKind[row.Kind()], s.byKind["deleted "+row.Kind()]...)
 	}
@@ -128,6 +140,8 @@ func (s *site) body(row contract.Route) fields {
 		return fields{"name": "made", "netblock": "10.0.0.0/24"}
 	case "POST /artifacts", "POST /images":
 		return fields{"url": s.images + "/made"}
+	case "POST /artifacts/upload/{name}", "POST /label/{name...}", "PUT /label/{name...}":
+		return fields{"blob_uuid": s.blob}
 	}
 	return fields{}
 }
@@ -172,6 +186,13 @@ func (s *site) freshArtifact(c cell) string {
 	s.t.Helper()
 	name := s.name()
 	return c.target.either(s.newArtifact(c.target.owner, name, c.target.shared), name)
+}
+
+func (s *site) freshLabel(c cell) string {
+	s.t.Helper()
+	name := "demo/" + s.name()
+	get[any](s.lab, http.MethodPost, "/label/"+name, "demo", fields{"blob_uuid": s.blob})
+	return name
 }
 
 // name returns one that nothing has yet.

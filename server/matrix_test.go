@@ -201,7 +201,7 @@ func (s *site) allow(c cell) {
 func (s *site) request(c cell, ref, space string) answer {
 	s.t.Helper()
 	path := s.parameters.Replace(c.row.Path)
-	for _, parameter := range []string{"{ref}", "{uuid}", "{node}", "{namespace}"} {
+	for _, parameter := range []string{"{ref}", "{uuid}", "{node}", "{namespace}", "{name...}"} {
 		path = strings.Replace(path, parameter, ref, 1)
 	}
 	body := s.body(c.row)

@@ -20,7 +20,7 @@ func document(routes []route, release string) []byte {
 	paths := object{}
 	var tags []string
 	for _, rt := range routes {
-		name := strings.ReplaceAll(rt.pattern, "...}", "}") // the last may hold slashes, which OpenAPI can't say
+		name := inDocument(rt.pattern)
 		path, ok := paths[name].(object)
 		if !ok {
 			path = object{}
@@ -48,6 +48,9 @@ func document(routes []route, release string) []byte {
 	}
 	return append(text, '\n')
 }
+
+// inDocument is a pattern as OpenAPI has it, which can't say that the last parameter may hold slashes.
+func inDocument(pattern string) string { return strings.ReplaceAll(pattern, "...}", "}") }
 
 // introduction is what holds for all operations.
 const introduction = `Every success has status 200, and what has nothing to say says null.
@@ -114,7 +117,7 @@ var callers = map[who]string{
 
 // operationID is stable as long as method and path are: GET /instances/{ref}/events is getInstancesRefEvents.
 func operationID(rt route) string {
-	words := strings.FieldsFunc(rt.pattern, func(r rune) bool { return strings.ContainsRune("/{}.", r) })
+	words := strings.FieldsFunc(rt.pattern, func(r rune) bool { return strings.ContainsRune("/{}._", r) })
 	if len(words) == 0 {
 		words = []string{"root"}
 	}
@@ -144,6 +147,7 @@ var inBraces = regexp.MustCompile(`\{([a-z_]+)(?:\.\.\.)?\}`)
 // parameterDocs says what stands in a path.
 var parameterDocs = map[string]string{
 	"ref": "UUID or name", "uuid": "UUID", "node": "name of the node", "namespace": "name of the namespace",
+	"algorithm": "sha1, sha256, sha512 or xxh128", "hash": "the checksum, in hexadecimal digits",
 	"name": "name", "index": "number of the version", "offset": "number of bytes from the beginning",
 	"key": "name of the key", "external": "name of the other namespace",
 }

@@ -12,7 +12,6 @@ import (
 	"net/http"
 	"regexp"
 	"runtime/debug"
-	"strings"
 	"sync"
 	"time"
 
@@ -60,8 +59,7 @@ type server struct {
 	docs          pages
 	document      func() raw
 	metrics       *metrics
-	mux           *http.ServeMux
-	uploads       *http.ServeMux // of paths that the first would take for those of an artifact called upload
+	paths         *paths
 }
 
 // New returns the REST API of a cloud. The cloud may be started later: until it is ready, requests are answered with 503.
@@ -71,7 +69,7 @@ func New(cloud *shakenfist.Cloud, o Options) http.Handler {
 		cloud: cloud, log: cmp.Or(o.Log, slog.New(slog.DiscardHandler)), zone: cloud.Zone(),
 		tokenLife: cmp.Or(o.TokenLife, 15*time.Minute), tokens: newParser(cloud.Zone()), alsoReady: o.Ready, caCert: o.CACert,
 		noOldGoClient: o.NoOldGoClient, logins: newGate(), lists: newSharing(), guesses: newGuesses(), root: renderRoot(release, cloud.Zone()), docs: renderDocs(),
-		metrics: newMetrics(cloud, o.Store, release), mux: http.NewServeMux(), uploads: http.NewServeMux(),
+		metrics: newMetrics(cloud, o.Store, release), paths: newPaths(),
 	}
 	s.document = sync.OnceValue(func() raw { return tagged("application/json", document(s.routes(), release)) })
 	byPattern := map[string]map[string]route{}
@@ -82,42 +80,11 @@ func New(cloud *shakenfist.Cloud, o Options) http.Handler {
 		byPattern[rt.pattern][rt.method] = rt
 	}
 	for pattern, methods := range byPattern {
-		switch before, _, rest := strings.Cut(pattern, "/{name...}"); {
-		case pattern == api.PathArtifactUpload:
-			s.uploads.Handle(pattern, s.endpoint(methods))
-		case rest:
-			s.mux.HandleFunc(before, notFound) // else ServeMux redirects to the same with a slash
-			s.mux.Handle(pattern, s.endpoint(methods))
-		default:
-			s.mux.Handle(exact(pattern), s.endpoint(methods))
-		}
+		s.paths.Handle(pattern, s.endpoint(methods))
 	}
-	s.mux.Handle(docsFile().pattern, s.endpoint(map[string]route{http.MethodGet: docsFile()}))
-	s.mux.HandleFunc("/", notFound)
+	s.paths.Handle(docsFile().pattern, s.endpoint(map[string]route{http.MethodGet: docsFile()}))
+	s.paths.mux.HandleFunc("/", notFound)
 	return s
-}
-
-func notFound(w http.ResponseWriter, r *http.Request) {
-	write(w, r, http.StatusNotFound, api.Error{Error: "not found: there is no such path", Status: http.StatusNotFound})
-}
-
-// muxOf returns where a request is served. What is posted below /artifacts/upload is an upload of that name; anything else
-// there is about an artifact called upload, if there is such a route.
-func (s *server) muxOf(r *http.Request) *http.ServeMux {
-	if _, upload := s.uploads.Handler(r); upload != "" {
-		if _, other := s.mux.Handler(r); r.Method == http.MethodPost || other == "/" {
-			return s.uploads
-		}
-	}
-	return s.mux
-}
-
-// exact keeps ServeMux from taking the root for the beginning of every path.
-func exact(pattern string) string {
-	if pattern == "/" {
-		return "/{$}"
-	}
-	return pattern
 }
 
 // ServeHTTP implements http.Handler.
@@ -130,7 +97,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r = normalised(r.WithContext(ctx))
 	answer := &recorder{ResponseWriter: w}
 	defer s.finish(answer, r, id, start)
-	s.muxOf(r).ServeHTTP(answer, r)
+	s.paths.ServeHTTP(answer, r)
 }
 
 // finish notes how a request ended. A handler that panicked is a defect; the process lives on.

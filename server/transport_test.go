@@ -82,8 +82,8 @@ func TestRequestsHaveAnID(t *testing.T) {
 func TestHandlerThatPanicsEndsNothing(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
-	s := &server{cloud: l.cloud, log: slog.New(slog.NewTextHandler(l.log, nil)), metrics: newMetrics(l.cloud, nil, ""), mux: http.NewServeMux()}
-	s.mux.Handle("/boom", s.endpoint(map[string]route{http.MethodGet: {
+	s := &server{cloud: l.cloud, log: slog.New(slog.NewTextHandler(l.log, nil)), metrics: newMetrics(l.cloud, nil, ""), paths: newPaths()}
+	s.paths.Handle("/boom", s.endpoint(map[string]route{http.MethodGet: {
 		who: nobody, stateless: true, handle: func(*call) (any, error) { panic("a defect") },
 	}}))
 	w := httptest.NewRecorder()

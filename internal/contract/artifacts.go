@@ -25,17 +25,6 @@ func artifactRoutes() []Route {
 		{Method: "GET", Path: "/artifacts/{ref}/versions", Who: Shared, Body: "[version]", Golden: []string{"artifact-versions"}},
 		{Method: "POST", Path: "/images", Who: Any, Body: "artifact", Golden: []string{"image-create"}, Refusals: []Refusal{{400, "missing url in request"}}},
 		{Method: "GET", Path: "/images", Who: Any, Body: "[artifact]", Golden: []string{"image-list"}},
-		{
-			Method: "POST", Path: "/artifacts/upload/{name}", Who: Any, Issue: 4,
-			Refusals: []Refusal{{400, ""}, {403, ""}, {404, ""}},
-		},
-		{Method: "POST", Path: "/artifacts/{ref}/versions", Who: Trusted, Issue: 4, Refusals: []Refusal{{400, ""}}},
-		{
-			Method: "DELETE", Path: "/artifacts/{ref}/versions/{index}", Who: Trusted, Issue: 4,
-			Refusals: []Refusal{{400, ""}, {404, "artifact index not found"}},
-		},
-		{Method: "POST", Path: "/artifacts/{ref}/share", Who: Trusted, Issue: 4, Refusals: []Refusal{{403, ""}}},
-		{Method: "POST", Path: "/artifacts/{ref}/unshare", Who: Trusted, Issue: 4, Refusals: []Refusal{{403, "artifact not shared"}}},
 	}
 }
 
@@ -56,17 +45,10 @@ func blobRoutes() []Route {
 
 // laterRoutes are those of resources that are not there at all yet.
 func laterRoutes() []Route {
-	var rows []Route
-	for _, method := range []string{"POST", "PUT", "GET", "DELETE"} {
-		rows = append(rows, Route{Method: method, Path: "/label/{name...}", Who: Trusted, Issue: 4, Refusals: []Refusal{{400, ""}, {404, ""}}})
+	return []Route{
+		{Method: "GET", Path: "/agentoperations/{uuid}", Who: Owner, Issue: 7},
+		{Method: "DELETE", Path: "/agentoperations/{uuid}", Who: Owner, Issue: 7},
 	}
-	return append(rows,
-		Route{Method: "POST", Path: "/upload", Who: Any, Issue: 4},
-		Route{Method: "POST", Path: "/upload/{uuid}", Who: Any, Issue: 4},
-		Route{Method: "POST", Path: "/upload/{uuid}/truncate/{offset}", Who: Any, Issue: 4, Refusals: []Refusal{{400, ""}}},
-		Route{Method: "GET", Path: "/agentoperations/{uuid}", Who: Owner, Issue: 7},
-		Route{Method: "DELETE", Path: "/agentoperations/{uuid}", Who: Owner, Issue: 7},
-	)
 }
 
 // metadataRoutes are four for each kind that has metadata.

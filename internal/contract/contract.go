@@ -35,6 +35,8 @@ const (
 	Blob      Kind = "blob"
 	Node      Kind = "node"
 	Namespace Kind = "namespace"
+	Label     Kind = "label"
+	Upload    Kind = "upload"
 )
 
 // Refusal is an answer other than 200 that a route can give.
@@ -70,6 +72,7 @@ func (r Route) Kind() Kind {
 	for prefix, k := range map[string]Kind{
 		"/instances/{ref}": Instance, "/networks/{ref}": Network, "/interfaces/{uuid}": Interface, "/artifacts/{ref}": Artifact,
 		"/blobs/{uuid}": Blob, "/nodes/{node}": Node, "/auth/namespaces/{namespace}": Namespace,
+		"/label/{name...}": Label, "/upload/{uuid}": Upload,
 	} {
 		if len(r.Path) >= len(prefix) && r.Path[:len(prefix)] == prefix {
 			return k
@@ -81,7 +84,7 @@ func (r Route) Kind() Kind {
 // Routes returns every row of the REST API, by resource.
 func Routes() []Route {
 	return slices.Concat(adminRoutes(), authRoutes(), instanceRoutes(), interfaceRoutes(), networkRoutes(), nodeRoutes(),
-		artifactRoutes(), blobRoutes(), laterRoutes(), metadataRoutes(), ownRoutes())
+		artifactRoutes(), versionRoutes(), labelRoutes(), uploadRoutes(), blobRoutes(), laterRoutes(), metadataRoutes(), ownRoutes())
 }
 
 // Command is a row of the command line.

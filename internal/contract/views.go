@@ -29,6 +29,7 @@ func shapes() map[string]string {
 		"token":     `access_token:string, token_type:string, expires_in:int`,
 		"artifact": `uuid:string, artifact_type:string, source_url:string, namespace:string, shared:bool, max_versions:int, index:int,
 			blob_uuid:string~, blobs:{artifact blob}, state:string, metadata:object, version:int`,
+		"upload":        `uuid:string, node:string, created_at:float, state:string, metadata:object, version:int`,
 		"artifact blob": `uuid:string, size:int, reference_count:int, depends_on:string?, instances:[string]`,
 		"blob":          blobKeys,
 		"used blob":     blobKeys + `, instances:[string]`,
@@ -64,6 +65,6 @@ const (
 func versions() map[string]int {
 	return map[string]int{
 		"instance": 14, "old instance": 14, "network": 6, "interface": 3, "node": 7, "artifact": 6, "blob": 6, "used blob": 6, "version": 6, "snapshot": 6,
-		"namespace": 5,
+		"namespace": 5, "upload": 3,
 	}
 }

@@ -48,6 +48,14 @@ func NewSimulated(t testing.TB) World {
 	return &Simulated{Parts: simulation.New(), dir: t.TempDir(), images: images}
 }
 
+// NewSimulatedWith returns a fresh one whose processes have their configuration changed.
+func NewSimulatedWith(t testing.TB, change func(*shakenfist.Config)) World {
+	t.Helper()
+	s := NewSimulated(t).(*Simulated) //nolint:errcheck,forcetypeassert // it is one
+	s.change = change
+	return s
+}
+
 // Image is the URL of an image.
 func (s *Simulated) Image() string {
 	if s.images == nil {

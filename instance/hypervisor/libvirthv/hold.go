@@ -37,7 +37,7 @@ func (d *Driver) Hold(ctx context.Context, id string, disks []hypervisor.DomainD
 		return "", err
 	}
 	defer turn.leave()
-	guest, err := d.settled(ctx, turn, op)
+	guest, err := d.settled(ctx, turn, op, disks)
 	if err != nil || guest == nil {
 		return "", err
 	}

@@ -29,17 +29,21 @@ type attached struct {
 	job    *libvirtxml.DomainDiskMirror // that merges the overlay; nil if none runs
 }
 
-// settled is live when all that was asked of libvirt before has been done, also by a process that is dead by now: a snapshot
-// that is still being taken would use a file that we see unused.
-func (d *Driver) settled(ctx context.Context, turn *turn, op string) (*guest, error) {
-	err := d.within(ctx, turn, op, func(ld *libvirt.Domain) error {
-		if !isActive(ld, true) {
+// settled is live when all that was asked of libvirt before has been done, also by a process that is dead by now and for a
+// guest that has just died: a snapshot that is still being taken would use a file that we see unused.
+func (d *Driver) settled(ctx context.Context, turn *turn, op string, disks []hypervisor.DomainDisk) (*guest, error) {
+	if len(disks) > 0 {
+		err := d.within(ctx, turn, op, func(ld *libvirt.Domain) error {
+			// Libvirt answers this when what changes the domain has ended. What it answers does not matter.
+			_, err := ld.GetBlockInfo(disks[0].Path, 0)
+			if isLost(err) || hasCode(err, libvirt.ERR_OPERATION_TIMEOUT) {
+				return err
+			}
 			return nil
+		})
+		if err != nil && fault.KindOf(err) != fault.NotFound {
+			return nil, err
 		}
-		return touchMark(ld)
-	})
-	if err != nil && fault.KindOf(err) != fault.NotFound {
-		return nil, err
 	}
 	return d.live(ctx, op, turn.id)
 }

@@ -41,20 +41,6 @@ func changeMark(ld *libvirt.Domain, change func(*heldMark)) error {
 	if change(&is); is == was {
 		return nil
 	}
-	return setMark(ld, is)
-}
-
-// touchMark leaves the mark of a running domain as it is. Like every change of a domain, libvirt makes this one when those
-// before it are done.
-func touchMark(ld *libvirt.Domain) error {
-	m, err := getMark(ld)
-	if err != nil {
-		return err
-	}
-	return setMark(ld, m)
-}
-
-func setMark(ld *libvirt.Domain, is heldMark) error {
 	text := "" // removes it
 	if is.Freezing != 0 || is.Paused || is.FrozenBy != "" {
 		b, err := xml.Marshal(is)

@@ -24,7 +24,7 @@ func (d *Driver) Release(ctx context.Context, id string, disks []hypervisor.Doma
 		return err
 	}
 	defer turn.leave()
-	guest, err := d.settled(ctx, turn, op)
+	guest, err := d.settled(ctx, turn, op, disks)
 	if err != nil {
 		return err
 	}
@@ -72,7 +72,7 @@ func (d *Driver) releaseOff(ctx context.Context, id string, disks []hypervisor.D
 			return err
 		}
 	}
-	return d.defineReleased(ctx, id)
+	return d.defineReleased(ctx, id, disks)
 }
 
 // mergeOverlay writes what the overlay of a disk that no guest uses has into the disk, and removes it.
@@ -87,8 +87,9 @@ func mergeOverlay(ctx context.Context, disk hypervisor.DomainDisk) error {
 	return removeOverlay(ctx, held)
 }
 
-// defineReleased has the definition of a domain that is off name its disks where libvirt has put their overlays.
-func (d *Driver) defineReleased(ctx context.Context, id string) error {
+// defineReleased has the definition of a domain that is off name its disks where libvirt has put their overlays. What lies
+// beneath a disk is written out anew: libvirt does not always keep it.
+func (d *Driver) defineReleased(ctx context.Context, id string, disks []hypervisor.DomainDisk) error {
 	const op = "libvirthv.Release"
 	text, err := d.xmlOf(ctx, op, id, false)
 	if err != nil || !strings.Contains(text, hypervisor.HeldSuffix) {
@@ -99,11 +100,12 @@ func (d *Driver) defineReleased(ctx context.Context, id string) error {
 		return fault.Because(op, fault.Internal, id, err, "libvirt describes the domain in a way that cannot be read")
 	}
 	changed := false
-	for i := range x.Devices.Disks {
-		disk := &x.Devices.Disks[i]
-		if isHeld(fileOf(disk.Source)) && disk.BackingStore != nil && disk.BackingStore.Source != nil {
-			disk.Source, disk.BackingStore = disk.BackingStore.Source, disk.BackingStore.BackingStore
-			disk.Source.Index, changed = 0, true
+	for _, disk := range disks {
+		for i := range x.Devices.Disks {
+			if fileOf(x.Devices.Disks[i].Source) == disk.Path+hypervisor.HeldSuffix {
+				plain := diskXML(d.host(), disk)
+				x.Devices.Disks[i].Source, x.Devices.Disks[i].BackingStore, changed = plain.Source, plain.BackingStore, true
+			}
 		}
 	}
 	if !changed {

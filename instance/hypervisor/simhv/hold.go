@@ -119,19 +119,20 @@ func (d *Driver) Release(ctx context.Context, id string, disks []hypervisor.Doma
 		if disk.ReadOnly || disk.CDROM {
 			continue
 		}
-		if err := merge(ctx, disk.Path, !runs || dom.held[disk.Path]); err != nil {
+		merged := func() { delete(dom.held, disk.Path) } // from here on the guest writes to the disk itself
+		if err := merge(ctx, disk.Path, !runs || dom.held[disk.Path], merged); err != nil {
 			return err
 		}
-		delete(dom.held, disk.Path)
 	}
 	return nil
 }
 
 // merge writes what the held file over the disk path has into the disk, and removes it. One that was not used is only
 // removed. The disk is replaced in one step, so that a merge that is cut off can be made again.
-func merge(ctx context.Context, path string, used bool) error {
+func merge(ctx context.Context, path string, used bool, merged func()) error {
 	held, err := read(path + hypervisor.HeldSuffix)
 	if fault.KindOf(err) == fault.NotFound {
+		merged()
 		return nil
 	}
 	if err != nil {
@@ -142,6 +143,7 @@ func merge(ctx context.Context, path string, used bool) error {
 			return fault.Wrap("simhv.Release", path, err)
 		}
 	}
+	merged()
 	return step.Do(ctx, "remove held file", path, func() error { return remove(path + hypervisor.HeldSuffix) })
 }
 

@@ -24,7 +24,9 @@ func imageInfo(b blob.Blob) *api.ImageInfo {
 		info.FileFormat = string(hypervisor.Raw) // qemu-img has no name for it
 	case hypervisor.QCOW2:
 		info.ExtendedL2 = strconv.FormatBool(f.ExtendedL2)
-	case hypervisor.Raw:
+	case hypervisor.VHD:
+		info.FileFormat = "vpc"
+	case hypervisor.Raw, hypervisor.VMDK, hypervisor.VDI:
 	}
 	if f.ClusterSize > 0 {
 		info.ClusterSize = new(api.Float(f.ClusterSize))

@@ -3,7 +3,12 @@ package api
 // The words on the root page by which clients learn what a server can do. A word is there only if its promise holds.
 const (
 	CanArtifactMetadata     = "artifact-metadata"      // metadata of artifacts
+	CanUploadTypes          = "artifact-upload-types"  // artifact_type on POST /artifacts/upload/{name}
+	CanBlobHashSHA1         = "blob-hash-sha1"         // GET /blob_checksums by that algorithm; this and the next two
+	CanBlobHashSHA256       = "blob-hash-sha256"
+	CanBlobHashXXH128       = "blob-hash-xxh128"
 	CanBlobMetadata         = "blob-metadata"          // metadata of blobs
+	CanBlobSearchByHash     = "blob-search-by-hash"    // GET /blob_checksums/{algorithm}/{hash}
 	CanClusterCACert        = "cluster-cacert"         // GET /admin/cacert
 	CanClusterResources     = "cluster-resources"      // GET /admin/resources
 	CanEventsByType         = "events-by-type"         // event_type and limit on events
@@ -21,8 +26,8 @@ const (
 // Capabilities returns the words that describe the paths of this package, ascending.
 func Capabilities() []string {
 	return []string{
-		CanArtifactMetadata, CanBlobMetadata, CanClusterCACert, CanClusterResources, CanEventsByType, CanGetInstanceNamespace,
-		CanGetNetworkNamespace, CanInterfaceMetadata, CanListAddresses, CanGetNode, CanNodeMetadata, CanProcessMetrics, CanProvideDNS,
-		CanPureAffinity,
+		CanArtifactMetadata, CanUploadTypes, CanBlobHashSHA1, CanBlobHashSHA256, CanBlobHashXXH128, CanBlobMetadata, CanBlobSearchByHash,
+		CanClusterCACert, CanClusterResources, CanEventsByType, CanGetInstanceNamespace, CanGetNetworkNamespace, CanInterfaceMetadata,
+		CanListAddresses, CanGetNode, CanNodeMetadata, CanProcessMetrics, CanProvideDNS, CanPureAffinity,
 	}
 }

@@ -131,6 +131,31 @@ func TestARegistrySendsNobodyToLogInWhereItMust(t *testing.T) {
 	}
 }
 
+func TestARegistrySendsNobodyForALayerWhereItMust(t *testing.T) {
+	t.Parallel()
+	for name, where := range map[string]string{"elsewhere": "http://169.254.169.254/latest", "a file": "file:///etc/shadow", "in circles": ""} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newShelf(t)
+			s.has(file("disk/web.img", disk(10, 1)))
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if strings.Contains(r.URL.Path, "/blobs/") {
+					http.Redirect(w, r, where, http.StatusTemporaryRedirect)
+					return
+				}
+				s.ServeHTTP(w, r)
+			}))
+			defer server.Close()
+			cloud := newWorld(t).start(nil, func(a *artifact.Deps, _ *blob.Deps) { a.Client = nil }).withNamespaces()
+			a, err := cloud.fetched(strings.Replace(server.URL, "http://", "oci://", 1) + "/disks/web:1")
+			require.Error(t, err)
+			require.NotErrorIs(t, err, fault.Unavailable)
+			require.Equal(t, artifact.Error, a.State)
+			require.Contains(t, a.Error, map[string]string{"elsewhere": "IMAGE_SOURCE_ALLOW", "a file": "neither http", "in circles": "redirected more than"}[name])
+		})
+	}
+}
+
 func TestAnImageThatIsTheSameIsNotFetchedAgain(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -139,8 +139,10 @@ func wrongParts(size int) []sourceFault {
 		{name: "500 while going on", answer: broke(func(_ *website, w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(http.StatusInternalServerError)
 		}), asked: []string{"", half, half}, again: 2},
-		{name: "gone while going on", answer: broke(func(_ *website, w http.ResponseWriter, r *http.Request) { http.NotFound(w, r) }),
-			kind: fault.Invalid, text: "404 Not Found", asked: []string{"", half}, again: 1},
+		{
+			name: "gone while going on", answer: broke(func(_ *website, w http.ResponseWriter, r *http.Request) { http.NotFound(w, r) }),
+			kind: fault.Invalid, text: "404 Not Found", asked: []string{"", half}, again: 1,
+		},
 		{name: "a login page while going on", answer: broke(func(_ *website, w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "text/html")
 			_, _ = w.Write([]byte("<html>pay for the network"))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -108,40 +109,36 @@ func meanings(to netip.AddrPort) []netip.AddrPort {
 }
 
 func (g guard) checkOne(ctx context.Context, to netip.AddrPort) error {
-	has := func(r Range) bool { return r.has(to) }
-	within := func(p netip.Prefix) bool { return p.Contains(to.Addr()) }
-	addr := to.Addr()
-	for _, rule := range []struct {
-		hits func() (bool, error)
-		why  string
-	}{
-		{func() (bool, error) { return anyOf(g.Deny, has), nil }, "is in IMAGE_SOURCE_DENY"},
-		{func() (bool, error) { return addr.IsLinkLocalUnicast(), nil }, "is a link-local address"},
-		{func() (bool, error) { return nobodys(addr), nil }, "is an address that no server can have"},
-		{func() (bool, error) { return g.Tenants != nil && anyOf(g.Tenants(ctx, g.namespace), within), nil }, "is in a network of this namespace"},
-		{func() (bool, error) { return g.Mesh != nil && anyOf(g.Mesh(), within), nil }, "is in the network of this cloud's machines"},
-		{func() (bool, error) { return g.own(ctx, to) }, "is where this cloud itself listens"},
-	} {
-		hit, err := rule.hits()
-		switch {
-		case err != nil:
-			return err
-		case hit && anyOf(g.Allow, has):
-			return nil
-		case hit:
-			return fault.New(opConnect, fault.Forbidden, "", "no image may come from %s, which %s; an operator can allow it with IMAGE_SOURCE_ALLOW", to, rule.why)
-		}
+	if slices.ContainsFunc(g.Allow, func(r Range) bool { return r.has(to) }) {
+		return nil
 	}
-	return nil
+	why, err := g.why(ctx, to)
+	if err != nil || why == "" {
+		return err
+	}
+	return fault.New(opConnect, fault.Forbidden, "", "no image may come from %s, which %s; an operator can allow it with IMAGE_SOURCE_ALLOW", to, why)
 }
 
-func anyOf[T any](all []T, f func(T) bool) bool {
-	for _, one := range all {
-		if f(one) {
-			return true
-		}
+// why says why no image may come from an address; "" if one may.
+func (g guard) why(ctx context.Context, to netip.AddrPort) (string, error) {
+	within := func(p netip.Prefix) bool { return p.Contains(to.Addr()) }
+	switch addr := to.Addr(); {
+	case slices.ContainsFunc(g.Deny, func(r Range) bool { return r.has(to) }):
+		return "is in IMAGE_SOURCE_DENY", nil
+	case addr.IsLinkLocalUnicast():
+		return "is a link-local address", nil
+	case nobodys(addr):
+		return "is an address that no server can have", nil
+	case g.Tenants != nil && slices.ContainsFunc(g.Tenants(ctx, g.namespace), within):
+		return "is in a network of this namespace", nil
+	case g.Mesh != nil && slices.ContainsFunc(g.Mesh(), within):
+		return "is in the network of this cloud's machines", nil
 	}
-	return false
+	own, err := g.own(ctx, to)
+	if own {
+		return "is where this cloud itself listens", nil
+	}
+	return "", err
 }
 
 // nobodys reports whether an address is of a kind that means many machines, or this one without saying so.
@@ -167,7 +164,7 @@ func (g guard) own(ctx context.Context, to netip.AddrPort) (bool, error) {
 		if err != nil {
 			return false, fault.Because(opConnect, fault.Unavailable, "", err, "whether %s is one of this cloud's own addresses cannot be told now", to)
 		}
-		if anyOf(addrs, func(a netip.Addr) bool { return a.Unmap().WithZone("") == to.Addr() }) {
+		if slices.ContainsFunc(addrs, func(a netip.Addr) bool { return a.Unmap().WithZone("") == to.Addr() }) {
 			return true, nil
 		}
 	}
@@ -176,14 +173,14 @@ func (g guard) own(ctx context.Context, to netip.AddrPort) (bool, error) {
 
 // ours reports whether an address is one of this machine, or of another of the cloud.
 func (g guard) ours(ctx context.Context, addr netip.Addr) bool {
-	if addr.IsLoopback() || g.Machines != nil && anyOf(g.Machines(ctx), func(a netip.Addr) bool { return a.Unmap() == addr }) {
+	if addr.IsLoopback() || g.Machines != nil && slices.ContainsFunc(g.Machines(ctx), func(a netip.Addr) bool { return a.Unmap() == addr }) {
 		return true
 	}
 	here, err := net.InterfaceAddrs()
 	if err != nil {
 		return true // nothing is known of this machine, so everything could be
 	}
-	return anyOf(here, func(a net.Addr) bool {
+	return slices.ContainsFunc(here, func(a net.Addr) bool {
 		p, err := netip.ParsePrefix(a.String())
 		return err == nil && p.Addr().Unmap() == addr
 	})

@@ -34,7 +34,9 @@ func TestProveFetchFaults(t *testing.T) {
 					c = w.start(nil, set, func(a *artifact.Deps, _ *blob.Deps) { a.Client = nil }).withNamespaces()
 					return c, url + "/disk.img"
 				})
-				asked.Add(int64(last["attempts"].(float64)))
+				attempts, ok := last["attempts"].(float64)
+				require.True(t, ok)
+				asked.Add(int64(attempts))
 				if f.kind != "" {
 					refused.Add(1)
 					require.Empty(t, w.files())
@@ -98,14 +100,14 @@ func copied(t *testing.T, url string) string {
 	require.NoError(t, err)
 	resp, err := http.DefaultClient.Do(req)
 	require.NoError(t, err)
-	defer resp.Body.Close()
+	defer resp.Body.Close() //nolint:errcheck // only read
 	f, err := os.Create(t.TempDir() + "/copy")
 	require.NoError(t, err)
-	defer f.Close()
-	defer os.Remove(f.Name())
 	hash := sha512.New()
 	_, err = io.Copy(io.MultiWriter(f, hash), resp.Body)
 	require.NoError(t, err)
 	require.NoError(t, f.Sync())
+	require.NoError(t, f.Close())
+	require.NoError(t, os.Remove(f.Name()))
 	return hex.EncodeToString(hash.Sum(nil))
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -56,7 +57,7 @@ func (p *Proxy) direct(host string) bool {
 	if host == "localhost" || isAddr && addr.Unmap().IsLoopback() {
 		return true
 	}
-	return anyOf(p.except, func(word string) bool {
+	return slices.ContainsFunc(p.except, func(word string) bool {
 		if word == "*" || word == host || !isAddr && strings.HasSuffix(host, "."+word) {
 			return true
 		}

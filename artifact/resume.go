@@ -124,7 +124,7 @@ func contentRange(text string) (first, last, size int64, ok bool) {
 		if err != nil {
 			return 0, 0, 0, false
 		}
-		*n.value = int64(v) //nolint:gosec // 63 bits
+		*n.value = int64(v)
 	}
 	return first, last, size, first <= last
 }

@@ -44,8 +44,7 @@ func (s *stream) judge(err error) error {
 	case err == nil, err == io.EOF && (size < 0 || s.got == size): //nolint:errorlint // readers return it bare
 		return err
 	}
-	var known *fault.Error
-	if errors.As(err, &known) {
+	if _, known := errors.AsType[*fault.Error](err); known {
 		return err
 	}
 	return fault.Because(opRead, fault.Unavailable, "", err, "the connection broke after %s", s.progress())

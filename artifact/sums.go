@@ -44,23 +44,29 @@ func sumOfHeader(h http.Header) blob.Sum {
 			}
 		}
 	}
+	decode := base64.StdEncoding.DecodeString
 	for _, a := range algorithms {
-		encoded := []string{said[a.field]}
-		for _, name := range a.plain {
-			encoded = append(encoded, h.Get(name))
+		if sum, ok := sumOf(a.name, a.bytes, said[a.field], decode); ok {
+			return sum
 		}
-		for _, text := range encoded {
-			if raw, err := base64.StdEncoding.DecodeString(text); err == nil && len(raw) == a.bytes {
-				return blob.Sum{Algorithm: a.name, Hex: hex.EncodeToString(raw)}
+		for _, name := range a.plain {
+			if sum, ok := sumOf(a.name, a.bytes, h.Get(name), decode); ok {
+				return sum
 			}
 		}
 		for _, name := range a.hex {
-			if raw, err := hex.DecodeString(h.Get(name)); err == nil && len(raw) == a.bytes {
-				return blob.Sum{Algorithm: a.name, Hex: hex.EncodeToString(raw)}
+			if sum, ok := sumOf(a.name, a.bytes, h.Get(name), hex.DecodeString); ok {
+				return sum
 			}
 		}
 	}
 	return blob.Sum{}
+}
+
+// sumOf reads a checksum of so many bytes.
+func sumOf(algorithm string, size int, text string, decode func(string) ([]byte, error)) (blob.Sum, bool) {
+	raw, err := decode(text)
+	return blob.Sum{Algorithm: algorithm, Hex: hex.EncodeToString(raw)}, err == nil && len(raw) == size
 }
 
 // listing bounds the time in which checksums beside an image are looked for.

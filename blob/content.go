@@ -33,6 +33,8 @@ type Content struct {
 	Kind     Kind
 	Sum      Sum    // what the source says of the bytes as they are sent; zero if it doesn't
 	Base     string // the blob beneath it, by whose ID the header must name it; "" if it is whole by itself
+
+	gently bool // IngestFile reads the file as slowly as copies are verified
 }
 
 // Sum is a checksum that the source of content gives for it.

@@ -15,6 +15,7 @@ type gentleReader struct {
 	ctx  context.Context //nolint:containedctx // lives as long as one look at a file
 	file *os.File
 	rate int64 // bytes a second
+	cold bool  // read it from the disk, and push nobody's pages out of memory
 	at   int64 // bytes read
 	rest time.Duration
 	done time.Time // when the last read was; zero before the first
@@ -29,7 +30,9 @@ func (r *gentleReader) Read(b []byte) (int, error) {
 	r.done = time.Now()
 	n, err := r.file.Read(b[:min(len(b), gentleBytes)])
 	r.rest = time.Duration(float64(n) / float64(r.rate) * float64(time.Second))
-	forgetPages(r.file, r.at, int64(n))
+	if r.cold {
+		forgetPages(r.file, r.at, int64(n))
+	}
 	r.at += int64(n)
 	return n, err
 }

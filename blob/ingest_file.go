@@ -87,7 +87,11 @@ func (m *Manager) link(ctx context.Context, f *os.File, info fs.FileInfo, c Cont
 	if c.Size >= 0 && info.Size() != c.Size {
 		return fault.New("blob.IngestFile", fault.Unavailable, s.ID, "got %d bytes of %d", info.Size(), c.Size)
 	}
-	sent, err := s.read(ctx, f, c.Sum)
+	var from io.Reader = ctxReader{ctx, f}
+	if c.gently {
+		from = &gentleReader{ctx: ctx, file: f, rate: m.ReadRate}
+	}
+	sent, err := s.read(from, c.Sum)
 	if err != nil {
 		return err
 	}
@@ -114,8 +118,8 @@ func (m *Manager) link(ctx context.Context, f *os.File, info fs.FileInfo, c Cont
 	return step.Do(ctx, "link blob", s.ID, func() error { return link(f.Name(), path) })
 }
 
-// read makes the checksums of what f has, and returns that by which its source knows it.
-func (s *Stored) read(ctx context.Context, f io.Reader, claimed Sum) (string, error) {
+// read makes the checksums of what comes from a file, and returns that by which its source knows it.
+func (s *Stored) read(from io.Reader, claimed Sum) (string, error) {
 	h := newHashes()
 	var users []io.Writer
 	for _, user := range h.all() {
@@ -127,7 +131,7 @@ func (s *Stored) read(ctx context.Context, f io.Reader, claimed Sum) (string, er
 		users = append(users, claim)
 	}
 	to := newFlow(math.MaxInt64, users...)
-	_, err := to.ReadFrom(ctxReader{ctx, f})
+	_, err := to.ReadFrom(from)
 	if err = errors.Join(err, to.end()); err != nil {
 		return "", err
 	}

@@ -31,7 +31,7 @@ func (m *Manager) keepTranscode(ctx context.Context, row view.Row[record]) error
 	if !m.isWorthKeeping(row) {
 		return nil
 	}
-	s, err := m.IngestFile(ctx, m.cacheImage(row).Path, Content{Size: -1, Modified: row.Value.Modified, Kind: Image})
+	s, err := m.IngestFile(ctx, m.cacheImage(row).Path, Content{Size: -1, Modified: row.Value.Modified, Kind: Image, gently: true})
 	if err != nil {
 		return err
 	}

@@ -154,7 +154,7 @@ func (m *Manager) compare(ctx context.Context, row view.Row[record], path string
 		return err
 	}
 	if rate > 0 {
-		from = &gentleReader{ctx: ctx, file: f, rate: rate}
+		from = &gentleReader{ctx: ctx, file: f, rate: rate, cold: true}
 		err = humbly(sum)
 	} else {
 		err = sum()

@@ -73,6 +73,9 @@ func (m *Manager) Create(ctx context.Context, namespace string) (Upload, error) 
 
 func (m *Manager) makeFile(ctx context.Context, id string) error {
 	path := m.path(id)
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil { // an upload may come before Run got that far
+		return diskError(id, err)
+	}
 	if err := m.Blobs.Room(path, 0); err != nil {
 		return err
 	}

@@ -2,9 +2,9 @@ package api
 
 // The words on the root page by which clients learn what a server can do. A word is there only if its promise holds.
 const (
-	CanArtifactMetadata     = "artifact-metadata"      // metadata of artifacts
-	CanUploadTypes          = "artifact-upload-types"  // artifact_type on POST /artifacts/upload/{name}
-	CanBlobHashSHA1         = "blob-hash-sha1"         // GET /blob_checksums by that algorithm; this and the next two
+	CanArtifactMetadata     = "artifact-metadata"     // metadata of artifacts
+	CanUploadTypes          = "artifact-upload-types" // artifact_type on POST /artifacts/upload/{name}
+	CanBlobHashSHA1         = "blob-hash-sha1"        // GET /blob_checksums by that algorithm; this and the next two
 	CanBlobHashSHA256       = "blob-hash-sha256"
 	CanBlobHashXXH128       = "blob-hash-xxh128"
 	CanBlobMetadata         = "blob-metadata"          // metadata of blobs

@@ -65,11 +65,12 @@ type Manager struct {
 	onCached  []func(blobID string) // fixed before Run
 
 	mu       sync.Mutex
-	holds    map[string]int      // guarded by mu; by blob: how many make its files, or have stored it and not yet let go
-	tries    map[string]trial    // guarded by mu; by blob: the last attempt at its bootable image, if it failed
-	making   map[string]bool     // guarded by mu; by blob: its bootable image is being made
-	expiring map[string]bool     // guarded by mu; by blob: its bootable image may be going
-	strays   map[string][]string // guarded by mu; by blob: files that the sweep thinks nobody wants
+	holds    map[string]int           // guarded by mu; by blob: how many make its files, or have stored it and not yet let go
+	removing map[string]chan struct{} // guarded by mu; by blob: its files are being removed; closed when they are
+	tries    map[string]trial         // guarded by mu; by blob: the last attempt at its bootable image, if it failed
+	making   map[string]bool          // guarded by mu; by blob: its bootable image is being made
+	expiring map[string]bool          // guarded by mu; by blob: its bootable image may be going
+	strays   map[string][]string      // guarded by mu; by blob: files that the sweep thinks nobody wants
 }
 
 func (d *Deps) setDefaults() {
@@ -92,7 +93,7 @@ func New(d Deps) *Manager {
 		locations: view.NewTable[location](d.View, "location"),
 		refs:      view.NewTable[reference](d.View, "ref"),
 		used:      view.NewTable[used](d.View, "blob-used"),
-		holds:     map[string]int{}, tries: map[string]trial{},
+		holds:     map[string]int{}, removing: map[string]chan struct{}{}, tries: map[string]trial{},
 		making: map[string]bool{}, expiring: map[string]bool{}, strays: map[string][]string{},
 	}
 	m.addIndexes()

@@ -82,10 +82,12 @@ func (m *Manager) removeStray(ctx context.Context, id string) error {
 	if err := m.View.Fresh(ctx); err != nil {
 		return err
 	}
-	if _, ok := m.rows.Get(id); ok || m.rows.Unreadable(id) {
-		return nil // its change woke the loop, or it is a newer program's business
-	}
-	return m.removeFiles(ctx, id)
+	return m.remove(id, func() error {
+		if _, ok := m.rows.Get(id); ok || m.rows.Unreadable(id) {
+			return nil // its change woke the loop, or it is a newer program's business
+		}
+		return m.removeFiles(ctx, id)
+	})
 }
 
 func (m *Manager) removeFiles(ctx context.Context, id string) error {

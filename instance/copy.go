@@ -189,10 +189,14 @@ func (m *Manager) copyContent(ctx context.Context, row row, p piece) (*blob.Stor
 	if err := m.Blobs.Room(path, 0); err != nil {
 		return nil, err
 	}
-	if err := m.insist(ctx, work); err != nil {
-		return nil, err
-	}
-	return m.Blobs.IngestFile(ctx, path, content)
+	var stored *blob.Stored
+	err := m.insist(ctx, func() (err error) {
+		if err = work(); err == nil { // which leaves a copy that is there as it is
+			stored, err = m.Blobs.IngestFile(ctx, path, content)
+		}
+		return err
+	})
+	return stored, err
 }
 
 // copyDisk has the hypervisor copy a disk that stands still.

@@ -33,7 +33,7 @@ func VHD(r io.ReaderAt, size, limit int64) (Image, error) {
 	if size < vhdFooter || size%sector != 0 {
 		return Image{}, vhd.refused("is %d bytes large, which are no whole sectors of %d: it is cut off; fetch it again", size, sector)
 	}
-	tail, err := vhd.readAt(r, size, "footer", uint64(size-vhdFooter), vhdFooter) //nolint:gosec // not negative
+	tail, err := vhd.readAt(r, size, "footer", uint64(size-vhdFooter), vhdFooter)
 	if err != nil {
 		return Image{}, err
 	}

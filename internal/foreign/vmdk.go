@@ -124,7 +124,7 @@ func readVMDKFooter(r io.ReaderAt, size int64, h vmdkFields) (vmdkFields, error)
 	if size < footer || size%sector != 0 {
 		return h, vmdk.refused("is %d bytes large, which are no whole sectors of %d: it is cut off; fetch it again", size, sector)
 	}
-	b, err := vmdk.readAt(r, size, "footer", uint64(size-footer), footer) //nolint:gosec // not negative
+	b, err := vmdk.readAt(r, size, "footer", uint64(size-footer), footer)
 	if err != nil {
 		return h, err
 	}

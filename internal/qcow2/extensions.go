@@ -101,7 +101,7 @@ func (h Header) checkBitmaps(r io.ReaderAt, e extension) error {
 	case at == 0 || at%uint64(h.ClusterSize) != 0 || at > 1<<62: //nolint:gosec // positive
 		return refused("has its directory of bitmaps at %d, which is no cluster's beginning: it is damaged", at)
 	}
-	last, err := readAt(r, int64(at+size-1), 1) //nolint:gosec // both were bounded
+	last, err := readAt(r, int64(at+size-1), 1)
 	if err == nil && len(last) == 0 {
 		return refused("has its directory of bitmaps of %d bytes at %d, but ends before: it is cut off; fetch it again", size, at)
 	}

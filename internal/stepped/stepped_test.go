@@ -3,6 +3,7 @@ package stepped_test
 import (
 	"context"
 	"errors"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"github.com/shakenfist/shakenfist/instance/hypervisor"
 	"github.com/shakenfist/shakenfist/instance/hypervisor/hypervisortest"
 	"github.com/shakenfist/shakenfist/instance/hypervisor/simhv"
+	"github.com/shakenfist/shakenfist/internal/qcow2"
 	"github.com/shakenfist/shakenfist/internal/step"
 	"github.com/shakenfist/shakenfist/internal/stepped"
 	"github.com/shakenfist/shakenfist/network/netdriver"
@@ -63,7 +65,8 @@ func TestEveryChangeThroughASeamIsAStep(t *testing.T) {
 	killed := errors.New("killed")
 	id := netdriver.ID{UUID: "0b4c7e52-5d3e-4a8f-9a06-0d8c1b6f1e01", VXLAN: 7}
 	disk := hypervisor.Disk{Path: filepath.Join(t.TempDir(), "vda"), SizeBytes: 1 << 20}
-	image := hypervisor.Image{Path: disk.Path, Format: hypervisor.QCOW2}
+	image := hypervisor.Image{Path: disk.Path + "1", Format: hypervisor.QCOW2}
+	require.NoError(t, os.WriteFile(image.Path, qcow2.Empty(1<<20, ""), 0o600))
 	dom := hypervisor.Domain{ID: "u1", VCPUs: 1, MemoryMiB: 1}
 	type seams struct {
 		store store.Store

@@ -18,7 +18,10 @@ func BenchmarkIngest(b *testing.B) {
 		name string
 		sent []byte
 	}{
-		{"random", random}, {"half zero", half}, {"gzip of half zero", packGzip(b, half)}, {"zstd of half zero", packZstd(b, half)},
+		{"random", random},
+		{"half zero", half},
+		{"gzip of half zero", packGzip(b, half)},
+		{"zstd of half zero", packZstd(b, half)},
 		{"xz of half zero", packXZ(b, half)},
 	} {
 		b.Run(c.name, func(b *testing.B) {

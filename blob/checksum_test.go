@@ -60,7 +60,7 @@ func sums(b []byte) []blob.Sum {
 func TestASourcesChecksumIsThatOfWhatItSends(t *testing.T) {
 	t.Parallel()
 	m := idle(t)
-	raw := image(2048)
+	raw := diskWithHole()
 	for _, sent := range [][]byte{raw, packGzip(t, raw)} {
 		for i, sum := range sums(sent) {
 			c := content(sent)
@@ -84,7 +84,7 @@ func TestASourcesChecksumIsThatOfWhatItSends(t *testing.T) {
 
 func TestDamageOnTheWayIsNoDefectOfTheImage(t *testing.T) {
 	t.Parallel()
-	packed := packGzip(t, image(2048))
+	packed := packGzip(t, diskWithHole())
 	sum := sums(packed)[2]
 	packed[len(packed)/2] ^= 1
 	_, err := idle(t).Ingest(t.Context(), content(packed))

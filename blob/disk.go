@@ -58,7 +58,7 @@ func diskSpace(path string) (total, free int64, err error) {
 	if err := syscall.Statfs(filepath.Dir(path), &s); err != nil {
 		return 0, 0, err
 	}
-	block := int64(s.Bsize)                                      //nolint:unconvert,gosec // its type differs between systems
+	block := int64(s.Bsize)                                      //nolint:unconvert // its type differs between systems
 	return int64(s.Blocks) * block, int64(s.Bavail) * block, nil //nolint:gosec // no disk has 2^63 bytes
 }
 

@@ -64,7 +64,7 @@ func TestAFileOfTheRightNameThatIsLeftOverIsReplaced(t *testing.T) {
 
 func TestAPackedFileIsUnpackedIntoAnother(t *testing.T) {
 	t.Parallel()
-	m, raw := idle(t), image(1000)
+	m, raw := idle(t), diskWithHole()
 	packed := packXZ(t, raw)
 	path := fileOf(t, packed)
 	s, err := m.IngestFile(t.Context(), path, blob.Content{Size: int64(len(packed)), Sum: sums(packed)[1]})

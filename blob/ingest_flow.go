@@ -117,8 +117,8 @@ func (f *flow) filled(n int) error {
 }
 
 func errTooLarge(limit int64) error {
-	return fault.New("blob.Ingest", fault.Invalid, "", "the image is larger than %d bytes (unpacked, if it is compressed), which is the most that is "+
-		"accepted: use a smaller one, or ask the operator to raise IMAGE_MAX_SIZE", limit)
+	return fault.New("blob.Ingest", fault.Invalid, "", "the image is larger than %d bytes, unpacked if it comes packed, and that is the "+
+		"most that is accepted: use a smaller one, or ask the operator to raise IMAGE_MAX_SIZE", limit)
 }
 
 // start has every user work for itself. What fits in one chunk is not worth that.

@@ -125,7 +125,7 @@ type noted struct {
 
 func (n *noted) Read(b []byte) (int, error) {
 	got, err := n.r.Read(b)
-	if err != nil && err != io.EOF { //nolint:errorlint // readers return it bare
+	if err != nil && err != io.EOF {
 		n.err = err
 	}
 	return got, err

@@ -53,10 +53,10 @@ func packXZ(tb testing.TB, b []byte, set ...func(*xz.WriterConfig)) []byte {
 	return packed.Bytes()
 }
 
-// diskWithHole is a raw disk of 4 MiB that packs well.
+// diskWithHole is a raw disk of 600 KiB that packs well.
 func diskWithHole() []byte {
-	b := image(8192)
-	clear(b[1<<20 : 3<<20])
+	b := image(1200)
+	clear(b[50<<10 : 550<<10])
 	return b
 }
 
@@ -98,8 +98,12 @@ func TestWhatTheUsualProgramsPackIsUnpacked(t *testing.T) {
 	t.Parallel()
 	m, raw := idle(t), diskWithHole()
 	for _, command := range [][]string{
-		{"gzip", "-9"}, {"xz", "-0"}, {"xz", "-T2", "--block-size=1MiB", "-9"}, {"zstd", "-q", "-1"},
-		{"zstd", "-q", "-3", "--long=27"}, {"zstd", "-q", "-T2"},
+		{"gzip", "-9"},
+		{"xz", "-0"},
+		{"xz", "-T2", "--block-size=1MiB", "-9"},
+		{"zstd", "-q", "-1"},
+		{"zstd", "-q", "-3", "--long=27"},
+		{"zstd", "-q", "-T2"},
 	} {
 		if _, err := exec.LookPath(command[0]); err != nil {
 			t.Logf("%s is not installed", command[0])
@@ -166,11 +170,22 @@ func TestPackedImagesThatAreDamagedAreRefused(t *testing.T) {
 	require.Empty(t, filesOf(t, m, ""))
 }
 
+func TestNotAByteMayFollow(t *testing.T) {
+	t.Parallel()
+	m, raw := idle(t), image(8)
+	for name, packed := range map[string][]byte{"gzip": packGzip(t, raw), "zstd": packZstd(t, raw), "xz": packXZ(t, raw)} {
+		for _, follows := range []string{"\x00", "x", "xy", "xyz", "wxyz", string(packed[:3]), string(packed[:len(packed)-1])} {
+			_, err := m.Ingest(t.Context(), content(append(bytes.Clone(packed), follows...)))
+			require.ErrorIs(t, err, fault.Invalid, "%s and %q", name, follows)
+		}
+	}
+}
+
 func TestBombsAreRefused(t *testing.T) {
 	t.Parallel()
-	const limit = 1 << 20
+	const limit = 128 << 10
 	m := idle(t, func(d *blob.Deps) { d.Limits.Bytes = limit })
-	for _, size := range []int{limit, limit + 1, 64 << 20} {
+	for _, size := range []int{limit, limit + 1, 2 << 20} {
 		zeroes := make([]byte, size)
 		for _, packed := range [][]byte{packGzip(t, zeroes), packZstd(t, zeroes), packXZ(t, zeroes), zeroes} {
 			s, err := m.Ingest(t.Context(), content(packed))
@@ -180,7 +195,7 @@ func TestBombsAreRefused(t *testing.T) {
 				continue
 			}
 			require.ErrorIs(t, err, fault.Invalid)
-			require.Contains(t, fault.Text(err), "larger than 1048576 bytes")
+			require.Contains(t, fault.Text(err), "larger than 131072 bytes")
 			require.Contains(t, fault.Text(err), "IMAGE_MAX_SIZE")
 		}
 	}

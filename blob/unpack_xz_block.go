@@ -60,7 +60,7 @@ func (x *xzReader) beginBlock(first byte) error {
 // afford fails if a dictionary of that size must not be made. It is not only one that is too large: a file of a
 // thousand tiny blocks asks for a thousand of them.
 func (x *xzReader) afford(dictionary int64) error {
-	const free, factor = 1 << 30, 64
+	const free, factor = 4 * xzWindow, 64
 	if x.spent += dictionary; dictionary > xzWindow || x.spent > free+factor*x.total {
 		return errXZDictionary
 	}

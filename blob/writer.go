@@ -33,8 +33,8 @@ type Writer struct {
 	ended  bool
 }
 
-// Begin begins to store content, whose Reader is not used. It fails with fault.Invalid if its checksum cannot be one, with
-// fault.Conflict if there is a blob of its ID, and with fault.Exhausted if the disk has no room.
+// Begin begins to store content, whose Reader is not used. It fails with fault.Invalid if it is too large or its checksum
+// cannot be one, with fault.Conflict if there is a blob of its ID, and with fault.Exhausted if the disk has no room.
 func (m *Manager) Begin(ctx context.Context, c Content) (*Writer, error) {
 	s, err := m.reserve(c)
 	if err != nil {
@@ -85,6 +85,9 @@ func (w *Writer) open() error {
 	}
 	if err := w.m.Room(path, w.c.Size); err != nil {
 		return err
+	}
+	if limit := w.m.Limits.bytes(); w.c.Size > limit {
+		return errTooLarge(limit) // packed or not
 	}
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o640) //nolint:gosec // the hypervisor's group reads it
 	if err != nil {

@@ -87,7 +87,7 @@ func TestProveNothingIsLostWhenQEMUIsKilledAtAnyMoment(t *testing.T) {
 	h := pretendhost.Start(t, pretendhost.Options{Name: "kills", Libvirt: true})
 	d := opened(t, Options{URI: socket(h), Accelerator: QEMU, StorageDir: h.Dir})
 	dom := bootSector(t, d, h.Dir)
-	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // moments, no secrets
+	random := rand.New(rand.NewPCG(1, 2))
 	held, unacknowledged := 0, 0
 	for round := range rounds {
 		booted(t, d, dom)

@@ -63,10 +63,11 @@ func read(path string) (content, error) {
 		return none, nil
 	}
 	text := make([]byte, n)
-	if _, err := f.ReadAt(text, at-int64(n)); err != nil {
+	at -= int64(len(text))
+	if _, err := f.ReadAt(text, at); err != nil {
 		return content{}, unreadable(path, err)
 	}
-	return content{at: at - int64(n), text: string(text), over: int(over)}, nil
+	return content{at: at, text: string(text), over: int(over)}, nil
 }
 
 func unreadable(path string, err error) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/shakenfist/shakenfist/fault"
@@ -54,6 +55,12 @@ func (m *Manager) transport(namespace string) http.RoundTripper {
 	} else {
 		t.DialContext = g.watch(free)
 	}
+	if t.DialTLSContext != nil {
+		t.DialTLSContext = g.watch(t.DialTLSContext)
+	}
+	if t.Proxy != nil {
+		t.Proxy = g.watchProxy(t.Proxy)
+	}
 	if m.Proxy != nil {
 		guarded := t.DialContext
 		t.Proxy = m.Proxy.choose(g)
@@ -65,6 +72,17 @@ func (m *Manager) transport(namespace string) http.RoundTripper {
 		}
 	}
 	return t
+}
+
+// watchProxy guards a choice of proxies: what a proxy is asked for is checked first, as far as it means something here.
+func (g guard) watchProxy(choose func(*http.Request) (*url.URL, error)) func(*http.Request) (*url.URL, error) {
+	return func(r *http.Request) (*url.URL, error) {
+		proxy, err := choose(r)
+		if err != nil || proxy == nil {
+			return nil, err
+		}
+		return proxy, g.checkName(r.Context(), r.URL)
+	}
 }
 
 // watch guards a dialer that resolves names itself: what it is told to connect to is checked before, and what it connected to

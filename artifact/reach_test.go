@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"net/url"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -49,12 +50,12 @@ func TestAMirrorOnLoopbackIsFineAndTheCloudItselfIsNot(t *testing.T) {
 	redirect, _ := serve(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, own+"/nodes", http.StatusFound) })
 	_, port, err := net.SplitHostPort(address)
 	require.NoError(t, err)
-	for _, url := range []string{
+	for _, source := range []string{
 		own + "/nodes", redirect + "/disk.img", "http://localhost:" + port + "/nodes", "http://[::ffff:127.0.0.1]:" + port + "/nodes",
 	} {
 		before := time.Now()
-		_, err := c.fetched(url)
-		require.ErrorIs(t, err, fault.Forbidden, url)
+		_, err := c.fetched(source)
+		require.ErrorIs(t, err, fault.Forbidden, source)
 		require.Contains(t, fault.Text(err), "which is where this cloud itself listens; an operator can allow it with IMAGE_SOURCE_ALLOW")
 		require.Less(t, time.Since(before), time.Second, "it is not asked again")
 	}
@@ -89,6 +90,30 @@ func TestANameThatMeansSomethingElseByThenIsRefused(t *testing.T) {
 	require.Zero(t, reached.Load())
 }
 
+// Whoever gives the cloud a client with a proxy, or a TLS dialer, is guarded as well.
+func TestAClientThatWasGivenIsGuarded(t *testing.T) {
+	t.Parallel()
+	var reached atomic.Int64
+	proxy, address := serve(t, func(http.ResponseWriter, *http.Request) { reached.Add(1) })
+	to, err := url.Parse(proxy)
+	require.NoError(t, err)
+	c := onSockets(t, func(a *artifact.Deps) {
+		a.Client = &http.Client{Transport: &http.Transport{Proxy: http.ProxyURL(to)}}
+	})
+	_, err = c.fetched("http://169.254.169.254/")
+	require.ErrorIs(t, err, fault.Forbidden)
+
+	c = onSockets(t, func(a *artifact.Deps) {
+		a.Sources.Own = []string{address}
+		a.Client = &http.Client{Transport: &http.Transport{DialTLSContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, network, address)
+		}}}
+	})
+	_, err = c.fetched("https://mirror.test/disk.img")
+	require.ErrorIs(t, err, fault.Forbidden)
+	require.Zero(t, reached.Load())
+}
+
 func TestAProxyIsAskedForWhatItMayFetch(t *testing.T) {
 	t.Parallel()
 	image := disk(10, 1)
@@ -119,9 +144,9 @@ func TestAProxyIsAskedForWhatItMayFetch(t *testing.T) {
 	for len(asked) > 0 {
 		<-asked
 	}
-	for _, url := range []string{"http://169.254.169.254/", "https://169.254.169.254/", "http://" + address + "/self", "http://127.0.0.1:1/"} {
-		_, err = c.fetched(url)
-		require.ErrorIs(t, err, fault.Forbidden, url)
+	for _, source := range []string{"http://169.254.169.254/", "https://169.254.169.254/", "http://" + address + "/self", "http://127.0.0.1:1/"} {
+		_, err = c.fetched(source)
+		require.ErrorIs(t, err, fault.Forbidden, source)
 	}
 	require.Empty(t, asked, "what is refused is not sent to the proxy")
 }

@@ -50,7 +50,7 @@ func (s *server) artifactRoutes() []route {
 }
 
 var cacheArtifactArgs = []arg{
-	{name: "url", kind: argText, must: true, doc: "of the image, http or https, or a shorthand such as debian:12", example: "debian:12"},
+	{name: "url", kind: argText, must: true, doc: "of the image: http, https or oci, or a shorthand such as debian:12; for the system namespace also file", example: "debian:12"},
 	{name: "shared", kind: argBool, doc: "for every namespace; only system can say so; absent: false"},
 	{name: "namespace", kind: argText, empty: true, doc: "whose it shall be; absent: the caller's"},
 }

@@ -92,3 +92,32 @@ func TestWhatOneCloudPushesAnotherFetches(t *testing.T) {
 		require.Equal(t, here.newest(given), there.newest(got))
 	}
 }
+
+// A registry that fails for a moment is asked again, from the beginning of the layer.
+func TestAPushIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	here := newSite(t)
+	id := here.run("-o", "name", "artifact", "cache", "http://images.example/base.qcow2", "--wait")
+	all, failures := newRegistry(), 0
+	shelf := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPatch && failures < 2 {
+			failures++
+			_, _ = io.CopyN(io.Discard, r.Body, 100_000)
+			if failures == 1 {
+				panic(http.ErrAbortHandler)
+			}
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		all.ServeHTTP(w, r)
+	}))
+	t.Cleanup(shelf.Close)
+	image := "oci://" + strings.TrimPrefix(shelf.URL, "http://") + "/disks/base:1"
+	require.Contains(t, here.run("artifact", "push", id, image), "Push complete")
+	require.Equal(t, 2, failures)
+	got, err := here.cloud.Artifacts.Get(t.Context(), here.run("-o", "name", "artifact", "cache", image, "--wait"))
+	require.NoError(t, err)
+	given, err := here.cloud.Artifacts.Get(t.Context(), id)
+	require.NoError(t, err)
+	require.Equal(t, here.newest(given), here.newest(got))
+}

@@ -141,8 +141,7 @@ func (m *Manager) judge(ctx context.Context, tx *view.Txn, row row, s *status, o
 	if err != nil {
 		return "", nil, err
 	}
-	old := m.versions.By("artifact", row.ID)
-	m.drop(tx, old[:max(0, min(len(old)+1-row.Value.MaxVersions, perCommit))])
+	m.dropOldest(tx, row.ID, s.Index, row.Value.MaxVersions)
 	extra["version"], extra["blob"] = s.Index, id
 	return "image fetched", extra, nil
 }

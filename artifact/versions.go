@@ -63,12 +63,17 @@ func (m *Manager) addVersion(ctx context.Context, tx *view.Txn, id string, r rec
 	}
 	tx.Check(m.statuses.At(was, id))
 	tx.Do(m.statuses.Put(id, now), m.versions.Put(key, version{Blob: c.blob, Created: time.Now(), Upload: c.upload}))
-	// Versions that came since the status was read are none of these: the commit conflicts with them.
-	old := m.versions.By("artifact", id)
-	if len(old) > 0 && indexOf(old[len(old)-1].ID) < now.Index {
-		m.drop(tx, old[:max(0, min(len(old)+1-r.MaxVersions, perAdd))])
-	}
+	m.dropOldest(tx, id, now.Index, r.MaxVersions)
 	return now.Index, m.move(ctx, tx, id, stateOf(r, was.Value), Created, t, "version added", extra)
+}
+
+// dropOldest adds to tx that the oldest versions go, as many as there are too many with the one that is added. Of versions that
+// came since the status was read nothing is known yet: the commit conflicts with them.
+func (m *Manager) dropOldest(tx *view.Txn, id string, added, keeps int) {
+	old := m.versions.By("artifact", id)
+	if len(old) > 0 && indexOf(old[len(old)-1].ID) < added {
+		m.drop(tx, old[:max(0, min(len(old)+1-keeps, perAdd))])
+	}
 }
 
 // perAdd is how many versions go in the commit that adds one. There are more only for a moment, and then the loop drops them.

@@ -50,6 +50,9 @@ func (l *lab) artifactRows() {
 	l.golden("image-list", http.MethodGet, "/images", "demo", nil)
 
 	l.sharedArtifact()
+	for _, a := range l.cloud.Artifacts.List(l.t.Context(), "system") {
+		l.waitArtifact(a.ID) // all have the same content, and so the same blob
+	}
 	l.goldenIntent("artifact-delete", http.MethodDelete, disk, nil)
 	l.golden("artifact-delete-again", http.MethodDelete, all+"/"+made.UUID, "demo", nil)
 }

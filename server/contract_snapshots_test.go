@@ -32,12 +32,11 @@ func (l *lab) snapshotRows() {
 	if list := get[[]api.Snapshot](l, http.MethodGet, path, "demo", nil); len(list) != 1 || list[0].Created < 1e9 || list[0].UUID != taken["sdc"].Artifact {
 		l.t.Errorf("listed as %+v", list)
 	}
-	l.labelledSnapshot(taken["sdc"].Blob)
-
 	l.guests.FailNext("CopyDisk", fault.New("test", fault.Exhausted, "", "the disk is full"))
 	failed := get[map[string]api.TakenSnapshot](l, http.MethodPost, path, "demo", nil)
 	l.waitSnapshot(made.UUID, failed["vda"].Blob, instance.SnapshotFailed)
 	l.golden("snapshot-list-error", http.MethodGet, path, "demo", nil)
+	l.labelledSnapshot(taken["sdc"].Blob)
 	l.snapshotsThatAreNotReady(made.UUID)
 }
 

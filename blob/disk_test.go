@@ -36,13 +36,16 @@ func TestAFullDiskIsSaidAndLeavesNothing(t *testing.T) {
 	dir := smallDisk(t, 1)
 	synctest.Test(t, func(t *testing.T) {
 		k := start(t, func(d *blob.Deps) { d.Dir = dir })
-		c := content(image(4096)) // 2 MiB
-		c.Size = -1               // or it would not even begin
-		_, err := k.Ingest(k.ctx, c)
-		require.ErrorIs(t, err, fault.Exhausted)
-		require.Contains(t, fault.Text(err), "no room for "+dir)
-		require.Contains(t, fault.Text(err), "MiB free, and 0 MiB stay reserved; delete artifacts that are not needed")
-		require.Empty(t, k.files())
+		large := image(4096) // 2 MiB
+		for _, sent := range [][]byte{large, packGzip(t, large)} {
+			c := content(sent)
+			c.Size = -1 // or it would not even begin
+			_, err := k.Ingest(k.ctx, c)
+			require.ErrorIs(t, err, fault.Exhausted)
+			require.Contains(t, fault.Text(err), "no room for "+dir)
+			require.Contains(t, fault.Text(err), "MiB free, and 0 MiB stay reserved; delete artifacts that are not needed")
+			require.Empty(t, k.files())
+		}
 		k.kept(image(4))
 	})
 }

@@ -83,6 +83,26 @@ func TestAWriterThatIsAbortedLeavesNothing(t *testing.T) {
 	}
 }
 
+func TestAnIngestThatIsCutOffSaysWhyAndLeavesNothing(t *testing.T) {
+	t.Parallel()
+	raw := diskWithHole()
+	enough := errors.New("nobody waits any more")
+	for name, sent := range map[string][]byte{"raw": raw, "gzip": packGzip(t, raw), "zstd": packZstd(t, raw)} {
+		m := idle(t)
+		ctx, cancel := context.WithCancelCause(t.Context())
+		got := 0
+		_, err := m.Ingest(ctx, blob.Content{Size: -1, Reader: readerFunc(func(b []byte) (int, error) {
+			n := copy(b[:1000], sent[got:])
+			if got += n; got > len(sent)/2 {
+				cancel(enough)
+			}
+			return n, nil
+		})})
+		require.Equal(t, enough, err, name)
+		require.Empty(t, filesOf(t, m, ""))
+	}
+}
+
 func TestMoreThanThereShouldBeIsRefusedAtOnce(t *testing.T) {
 	t.Parallel()
 	w, err := idle(t).Begin(t.Context(), blob.Content{Size: 1024})

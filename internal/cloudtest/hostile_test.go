@@ -26,7 +26,7 @@ func TestHostileImagesAreRefusedWhereverTheyComeFrom(t *testing.T) {
 	p := w.Boot(ctx, t, cloudtest.Point{})
 	defer p.Stop()
 	canary, opened := cloudtest.Canary(t, t.TempDir())
-	n := cloudtest.RefusesHostileImages(ctx, t, p.Client, canary)
+	n := cloudtest.RefusesHostileImages(ctx, t, p.Client, canary, false)
 	require.GreaterOrEqual(t, n, 40)
 	require.False(t, opened(), "the file that hostile images name was opened")
 	left := slices.DeleteFunc(w.Leftovers(ctx, t), func(path string) bool { return strings.Contains(path, "/uploads/") })

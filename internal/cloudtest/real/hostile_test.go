@@ -46,7 +46,7 @@ func TestProveHostileImages(t *testing.T) {
 		require.NoError(t, ctx.Err())
 		time.Sleep(10 * time.Millisecond) // nothing tells
 	}
-	n := cloudtest.RefusesHostileImages(ctx, t, p.Client, canary)
+	n := cloudtest.RefusesHostileImages(ctx, t, p.Client, canary, true)
 	require.NoError(t, strace.Process.Signal(syscall.SIGINT))
 	_ = strace.Wait() // it was told to end
 	require.False(t, opened(), "the file that hostile images name was opened")

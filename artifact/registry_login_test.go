@@ -2,8 +2,7 @@ package artifact_test
 
 import (
 	"encoding/json"
-	"io"
-	"log"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -260,7 +259,7 @@ func TestAnImageOfALayoutDirectoryIsFetchedFromARegistry(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, path.AppendImage(image, layout.WithPlatform(v1.Platform{OS: "linux", Architecture: "amd64"})))
 
-	server := httptest.NewServer(ocilibrary.New(ocilibrary.Logger(log.New(io.Discard, "", 0))))
+	server := httptest.NewServer(ocilibrary.New(ocilibrary.Logger(slog.NewLogLogger(slog.DiscardHandler, slog.LevelInfo))))
 	defer server.Close()
 	tag, err := name.NewTag(strings.TrimPrefix(server.URL, "http://") + "/disks/web:1")
 	require.NoError(t, err)

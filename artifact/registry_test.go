@@ -50,36 +50,36 @@ func TestADiskComesFromARegistry(t *testing.T) {
 	t.Parallel()
 	content := disk(300, 1)
 	web := file("disk/web.img", content)
-	cases := map[string]func(t *testing.T, s *shelf){
-		"unpacked":         func(_ *testing.T, s *shelf) { s.has(web) },
-		"packed by gzip":   func(t *testing.T, s *shelf) { s.image("1", s.layer(typeGzip, gzipped(t, tarOf(t, web)))) },
-		"packed by zstd":   func(t *testing.T, s *shelf) { s.image("1", s.layer(typeZstd, zstandard(t, tarOf(t, web)))) },
-		"a type that lies": func(t *testing.T, s *shelf) { s.image("1", s.layer(typeZstd, gzipped(t, tarOf(t, web)))) },
-		"with a folder":    func(_ *testing.T, s *shelf) { s.has(link(tar.TypeDir, "disk/", ""), web) },
-		"named from here":  func(_ *testing.T, s *shelf) { s.has(file("./disk/web.img", content)) },
-		"named from above": func(_ *testing.T, s *shelf) { s.has(file("/disk//web.img", content)) },
-		"among other files": func(_ *testing.T, s *shelf) {
+	cases := map[string]func(s *shelf){
+		"unpacked":         func(s *shelf) { s.has(web) },
+		"packed by gzip":   func(s *shelf) { s.image("1", s.layer(typeGzip, gzipped(s.t, tarOf(s.t, web)))) },
+		"packed by zstd":   func(s *shelf) { s.image("1", s.layer(typeZstd, zstandard(s.t, tarOf(s.t, web)))) },
+		"a type that lies": func(s *shelf) { s.image("1", s.layer(typeZstd, gzipped(s.t, tarOf(s.t, web)))) },
+		"with a folder":    func(s *shelf) { s.has(link(tar.TypeDir, "disk/", ""), web) },
+		"named from here":  func(s *shelf) { s.has(file("./disk/web.img", content)) },
+		"named from above": func(s *shelf) { s.has(file("/disk//web.img", content)) },
+		"among other files": func(s *shelf) {
 			s.has(file("etc/passwd", []byte("root")), web, file("disk.img", content[:512]))
 		},
-		"deeper things are none": func(_ *testing.T, s *shelf) {
+		"deeper things are none": func(s *shelf) {
 			s.has(link(tar.TypeDir, "disk/old", ""), file("disk/old/web.img", content[:512]), web, link(tar.TypeSymlink, "disk/old/x", "/etc/shadow"))
 		},
-		"beneath a layer without": func(t *testing.T, s *shelf) {
-			s.image("1", s.layer(typeTar, tarOf(t, web)), s.layer(typeTar, tarOf(t, file("etc/motd", []byte("hello")))))
+		"beneath a layer without": func(s *shelf) {
+			s.image("1", s.layer(typeTar, tarOf(s.t, web)), s.layer(typeTar, tarOf(s.t, file("etc/motd", []byte("hello")))))
 		},
-		"above one that it replaces": func(t *testing.T, s *shelf) {
-			s.image("1", s.layer(typeTar, tarOf(t, file("disk/web.img", content[:512]))), s.layer(typeTar, tarOf(t, web)))
+		"above one that it replaces": func(s *shelf) {
+			s.image("1", s.layer(typeTar, tarOf(s.t, file("disk/web.img", content[:512]))), s.layer(typeTar, tarOf(s.t, web)))
 		},
-		"beside one that is removed": func(t *testing.T, s *shelf) {
-			s.image("1", s.layer(typeTar, tarOf(t, file("disk/old.img", content[:512]), web)), s.layer(typeTar, tarOf(t, file("disk/.wh.old.img", nil))))
+		"beside one that is removed": func(s *shelf) {
+			s.image("1", s.layer(typeTar, tarOf(s.t, file("disk/old.img", content[:512]), web)), s.layer(typeTar, tarOf(s.t, file("disk/.wh.old.img", nil))))
 		},
-		"for this platform": func(t *testing.T, s *shelf) {
-			arm, amd := s.image("arm", s.layer(typeTar, tarOf(t, file("disk/web.img", content[:512])))), s.image("amd", s.layer(typeTar, tarOf(t, web)))
+		"for this platform": func(s *shelf) {
+			arm, amd := s.image("arm", s.layer(typeTar, tarOf(s.t, file("disk/web.img", content[:512])))), s.image("amd", s.layer(typeTar, tarOf(s.t, web)))
 			arm.Platform, amd.Platform = &platform{"linux", "arm64"}, &platform{"linux", "amd64"}
 			s.index("1", arm, descriptor{MediaType: typeManifest, Digest: digestOf(nil), Platform: &platform{"unknown", "unknown"}}, amd)
 		},
-		"in a list in a list": func(t *testing.T, s *shelf) {
-			s.index("1", s.index("inner", s.image("amd", s.layer(typeTar, tarOf(t, web)))))
+		"in a list in a list": func(s *shelf) {
+			s.index("1", s.index("inner", s.image("amd", s.layer(typeTar, tarOf(s.t, web)))))
 		},
 	}
 	for name, put := range cases {
@@ -87,7 +87,7 @@ func TestADiskComesFromARegistry(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				w, s := newWorld(t), newShelf(t)
-				put(t, s)
+				put(s)
 				w.origin.does(s.ServeHTTP)
 				cloud := w.start(nil).withNamespaces()
 				a, err := cloud.fetched(imageOCI)
@@ -103,7 +103,7 @@ func TestADiskComesFromARegistry(t *testing.T) {
 
 // trick is what a stranger would put into a container registry, and why it is refused.
 type trick struct {
-	put  func(t *testing.T, s *shelf)
+	put  func(s *shelf)
 	want string
 }
 
@@ -117,97 +117,97 @@ func tricks() map[string]trick {
 	huge := web
 	huge.Size = largest + 512
 	return map[string]trick{
-		"none":           {func(_ *testing.T, s *shelf) { s.has(file("root/web.img", content)) }, "no file in the folder /disk"},
-		"an empty one":   {func(_ *testing.T, s *shelf) { s.has() }, "no file in the folder /disk"},
-		"two":            {func(_ *testing.T, s *shelf) { s.has(web, file("disk/b.img", content)) }, `two files in the folder /disk, "disk/web.img" and "disk/b.img"`},
-		"the same twice": {func(_ *testing.T, s *shelf) { s.has(web, web) }, "two files in the folder /disk"},
-		"a symlink":      {func(_ *testing.T, s *shelf) { s.has(link(tar.TypeSymlink, "disk/web.img", "/etc/shadow")) }, "/disk/web.img is a symbolic link"},
-		"a hard link":    {func(_ *testing.T, s *shelf) { s.has(file("a", content), link(tar.TypeLink, "disk/web.img", "a")) }, "/disk/web.img is a hard link"},
+		"none":           {func(s *shelf) { s.has(file("root/web.img", content)) }, "no file in the folder /disk"},
+		"an empty one":   {func(s *shelf) { s.has() }, "no file in the folder /disk"},
+		"two":            {func(s *shelf) { s.has(web, file("disk/b.img", content)) }, `two files in the folder /disk, "disk/web.img" and "disk/b.img"`},
+		"the same twice": {func(s *shelf) { s.has(web, web) }, "two files in the folder /disk"},
+		"a symlink":      {func(s *shelf) { s.has(link(tar.TypeSymlink, "disk/web.img", "/etc/shadow")) }, "/disk/web.img is a symbolic link"},
+		"a hard link":    {func(s *shelf) { s.has(file("a", content), link(tar.TypeLink, "disk/web.img", "a")) }, "/disk/web.img is a hard link"},
 		"a symlink beside": {
-			func(_ *testing.T, s *shelf) { s.has(web, link(tar.TypeSymlink, "disk/x", "/etc/shadow")) }, "/disk/x is a symbolic link",
+			func(s *shelf) { s.has(web, link(tar.TypeSymlink, "disk/x", "/etc/shadow")) }, "/disk/x is a symbolic link",
 		},
-		"a device":                {func(_ *testing.T, s *shelf) { s.has(link(tar.TypeBlock, "disk/web.img", "")) }, "/disk/web.img is a device"},
-		"a pipe":                  {func(_ *testing.T, s *shelf) { s.has(link(tar.TypeFifo, "disk/web.img", "")) }, "/disk/web.img is a pipe"},
-		"a folder that is a link": {func(_ *testing.T, s *shelf) { s.has(link(tar.TypeSymlink, "disk", "/etc"), web) }, "/disk is a symbolic link"},
-		"a folder that is a file": {func(_ *testing.T, s *shelf) { s.has(file("disk", content)) }, "/disk is a file in the image"},
-		"a way out":               {func(_ *testing.T, s *shelf) { s.has(file("disk/../../etc/cron.d/x", content)) }, "leads out of the image"},
-		"a way out, later":        {func(_ *testing.T, s *shelf) { s.has(web, file("../../etc/cron.d/x", content)) }, "leads out of the image"},
-		"one too large": {func(t *testing.T, s *shelf) {
-			s.image("1", s.layer(typeGzip, gzipped(t, headerOf(t, huge))))
+		"a device":                {func(s *shelf) { s.has(link(tar.TypeBlock, "disk/web.img", "")) }, "/disk/web.img is a device"},
+		"a pipe":                  {func(s *shelf) { s.has(link(tar.TypeFifo, "disk/web.img", "")) }, "/disk/web.img is a pipe"},
+		"a folder that is a link": {func(s *shelf) { s.has(link(tar.TypeSymlink, "disk", "/etc"), web) }, "/disk is a symbolic link"},
+		"a folder that is a file": {func(s *shelf) { s.has(file("disk", content)) }, "/disk is a file in the image"},
+		"a way out":               {func(s *shelf) { s.has(file("disk/../../etc/cron.d/x", content)) }, "leads out of the image"},
+		"a way out, later":        {func(s *shelf) { s.has(web, file("../../etc/cron.d/x", content)) }, "leads out of the image"},
+		"one too large": {func(s *shelf) {
+			s.image("1", s.layer(typeGzip, gzipped(s.t, headerOf(s.t, huge))))
 		}, "has 1049088 bytes; at most 1048576 are allowed"},
-		"16 EiB": {func(t *testing.T, s *shelf) {
+		"16 EiB": {func(s *shelf) {
 			vast := web
 			vast.Size = 1<<63 - 1
-			s.image("1", s.layer(typeGzip, gzipped(t, headerOf(t, vast))))
+			s.image("1", s.layer(typeGzip, gzipped(s.t, headerOf(s.t, vast))))
 		}, "has 9223372036854775807 bytes"},
-		"a bomb": {func(t *testing.T, s *shelf) {
-			s.image("1", s.layer(typeGzip, gzipped(t, tarOf(t, file("zero", make([]byte, 3*largest)), web))))
+		"a bomb": {func(s *shelf) {
+			s.image("1", s.layer(typeGzip, gzipped(s.t, tarOf(s.t, file("zero", make([]byte, 3*largest)), web))))
 		}, "unpacks to more than 1048576 bytes"},
-		"a bomb after the disk": {func(t *testing.T, s *shelf) {
-			s.image("1", s.layer(typeZstd, zstandard(t, tarOf(t, web, file("zero", make([]byte, 3*largest))))))
+		"a bomb after the disk": {func(s *shelf) {
+			s.image("1", s.layer(typeZstd, zstandard(s.t, tarOf(s.t, web, file("zero", make([]byte, 3*largest))))))
 		}, "unpacks to more than 1048576 bytes"},
-		"a bomb of layers": {func(t *testing.T, s *shelf) {
-			l := s.layer(typeGzip, gzipped(t, tarOf(t, file("zero", make([]byte, largest/2)))))
+		"a bomb of layers": {func(s *shelf) {
+			l := s.layer(typeGzip, gzipped(s.t, tarOf(s.t, file("zero", make([]byte, largest/2)))))
 			s.image("1", l, l, l, l)
 		}, "unpacks to more than 1048576 bytes"},
-		"large layers": {func(_ *testing.T, s *shelf) {
+		"large layers": {func(s *shelf) {
 			s.image("1", descriptor{MediaType: typeTar, Digest: digestOf(nil), Size: largest}, descriptor{MediaType: typeTar, Digest: digestOf(nil), Size: 1})
 		}, "the layers of the image have more than 1048576 bytes"},
-		"layers that overflow": {func(_ *testing.T, s *shelf) {
+		"layers that overflow": {func(s *shelf) {
 			d := descriptor{MediaType: typeTar, Digest: digestOf(nil), Size: 1<<63 - 1}
 			s.image("1", d, d, d)
 		}, "the layers of the image have more than 1048576 bytes"},
-		"a negative layer": {func(_ *testing.T, s *shelf) {
+		"a negative layer": {func(s *shelf) {
 			s.image("1", descriptor{MediaType: typeTar, Digest: digestOf(nil), Size: -1})
 		}, "the layers of the image have more than"},
-		"many layers": {func(_ *testing.T, s *shelf) {
+		"many layers": {func(s *shelf) {
 			s.image("1", make10(descriptor{MediaType: typeTar, Digest: digestOf(nil)})...)
 		}, "the image has 1000 layers"},
-		"no layers": {func(_ *testing.T, s *shelf) { s.image("1") }, "the image has 0 layers"},
-		"removed above": {func(t *testing.T, s *shelf) {
-			s.image("1", s.layer(typeTar, tarOf(t, web)), s.layer(typeTar, tarOf(t, file("disk/.wh.web.img", nil))))
+		"no layers": {func(s *shelf) { s.image("1") }, "the image has 0 layers"},
+		"removed above": {func(s *shelf) {
+			s.image("1", s.layer(typeTar, tarOf(s.t, web)), s.layer(typeTar, tarOf(s.t, file("disk/.wh.web.img", nil))))
 		}, "no file in the folder /disk"},
-		"a folder removed above": {func(t *testing.T, s *shelf) {
-			s.image("1", s.layer(typeTar, tarOf(t, web)), s.layer(typeTar, tarOf(t, file(".wh.disk", nil))))
+		"a folder removed above": {func(s *shelf) {
+			s.image("1", s.layer(typeTar, tarOf(s.t, web)), s.layer(typeTar, tarOf(s.t, file(".wh.disk", nil))))
 		}, "no file in the folder /disk"},
-		"a folder made opaque": {func(t *testing.T, s *shelf) {
-			s.image("1", s.layer(typeTar, tarOf(t, web)), s.layer(typeTar, tarOf(t, file("disk/.wh..wh..opq", nil))))
+		"a folder made opaque": {func(s *shelf) {
+			s.image("1", s.layer(typeTar, tarOf(s.t, web)), s.layer(typeTar, tarOf(s.t, file("disk/.wh..wh..opq", nil))))
 		}, "no file in the folder /disk"},
-		"all made opaque": {func(t *testing.T, s *shelf) {
-			s.image("1", s.layer(typeTar, tarOf(t, web)), s.layer(typeTar, tarOf(t, file(".wh..wh..opq", nil))))
+		"all made opaque": {func(s *shelf) {
+			s.image("1", s.layer(typeTar, tarOf(s.t, web)), s.layer(typeTar, tarOf(s.t, file(".wh..wh..opq", nil))))
 		}, "no file in the folder /disk"},
-		"a folder in its place": {func(t *testing.T, s *shelf) {
-			s.image("1", s.layer(typeTar, tarOf(t, web)), s.layer(typeTar, tarOf(t, link(tar.TypeDir, "disk/web.img/", ""))))
+		"a folder in its place": {func(s *shelf) {
+			s.image("1", s.layer(typeTar, tarOf(s.t, web)), s.layer(typeTar, tarOf(s.t, link(tar.TypeDir, "disk/web.img/", ""))))
 		}, "no file in the folder /disk"},
-		"no tar file":    {func(_ *testing.T, s *shelf) { s.image("1", s.layer(typeTar, content)) }, "no tar file that could be read"},
-		"a tar file cut": {func(t *testing.T, s *shelf) { s.image("1", s.layer(typeTar, tarOf(t, web)[:2000])) }, "no tar file that could be read"},
-		"gzip cut": {func(t *testing.T, s *shelf) {
-			l := gzipped(t, tarOf(t, web))
+		"no tar file":    {func(s *shelf) { s.image("1", s.layer(typeTar, content)) }, "no tar file that could be read"},
+		"a tar file cut": {func(s *shelf) { s.image("1", s.layer(typeTar, tarOf(s.t, web)[:2000])) }, "no tar file that could be read"},
+		"gzip cut": {func(s *shelf) {
+			l := gzipped(s.t, tarOf(s.t, web))
 			s.image("1", s.layer(typeGzip, l[:len(l)/2]))
 		}, "no tar file that could be read"},
-		"zstd of nonsense": {func(_ *testing.T, s *shelf) {
+		"zstd of nonsense": {func(s *shelf) {
 			s.image("1", s.layer(typeZstd, append([]byte{0x28, 0xb5, 0x2f, 0xfd}, content...)))
 		}, "no tar file that could be read"},
-		"a layer of another type": {func(t *testing.T, s *shelf) {
-			s.image("1", s.layer("application/vnd.example.model", tarOf(t, web)))
+		"a layer of another type": {func(s *shelf) {
+			s.image("1", s.layer("application/vnd.example.model", tarOf(s.t, web)))
 		}, `of the type "application/vnd.example.model"`},
-		"a backing file": {func(_ *testing.T, s *shelf) { s.has(file("disk/web.img", hostile())) }, "backing file"},
-		"another platform": {func(t *testing.T, s *shelf) {
-			arm := s.image("arm", s.layer(typeTar, tarOf(t, web)))
+		"a backing file": {func(s *shelf) { s.has(file("disk/web.img", hostile())) }, "backing file"},
+		"another platform": {func(s *shelf) {
+			arm := s.image("arm", s.layer(typeTar, tarOf(s.t, web)))
 			arm.Platform = &platform{"linux", "arm64"}
 			s.index("1", arm)
 		}, "linux/amd64 is not one of them"},
-		"lists in lists": {func(_ *testing.T, s *shelf) { s.index("1", s.index("2", s.index("3", s.index("4")))) }, "a list of lists"},
-		"a list of itself and more": {func(_ *testing.T, s *shelf) {
+		"lists in lists": {func(s *shelf) { s.index("1", s.index("2", s.index("3", s.index("4")))) }, "a list of lists"},
+		"a list of itself and more": {func(s *shelf) {
 			s.manifest("1", map[string]any{"schemaVersion": 2, "manifests": []descriptor{{Digest: digestOf(nil)}}, "layers": []descriptor{{Digest: digestOf(nil)}}})
 		}, "both of an image and of a list"},
-		"an old manifest":      {func(_ *testing.T, s *shelf) { s.manifest("1", map[string]any{"schemaVersion": 1}) }, "of version 1; only 2 is understood"},
-		"no manifest":          {func(_ *testing.T, s *shelf) { s.manifests["1"] = []byte("<html>") }, "something that is no manifest"},
-		"a manifest of 100 MB": {func(_ *testing.T, s *shelf) { s.manifests["1"] = make([]byte, 100<<20) }, "the manifest of the image has more than 4194304 bytes"},
-		"an unknown digest": {func(_ *testing.T, s *shelf) {
+		"an old manifest":      {func(s *shelf) { s.manifest("1", map[string]any{"schemaVersion": 1}) }, "of version 1; only 2 is understood"},
+		"no manifest":          {func(s *shelf) { s.manifests["1"] = []byte("<html>") }, "something that is no manifest"},
+		"a manifest of 100 MB": {func(s *shelf) { s.manifests["1"] = make([]byte, 100<<20) }, "the manifest of the image has more than 4194304 bytes"},
+		"an unknown digest": {func(s *shelf) {
 			s.image("1", descriptor{MediaType: typeTar, Digest: "md5:d41d8cd98f00b204e9800998ecf8427e"})
 		}, "something that is no manifest"},
-		"no such tag": {func(_ *testing.T, _ *shelf) {}, "404 Not Found: there is no such image"},
+		"no such tag": {func(_ *shelf) {}, "404 Not Found: there is no such image"},
 	}
 }
 
@@ -220,7 +220,7 @@ func refusedTricks(t *testing.T) int {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				w, s := newWorld(t), newShelf(t)
-				c.put(t, s)
+				c.put(s)
 				w.origin.does(s.ServeHTTP)
 				cloud := w.start(nil, func(_ *artifact.Deps, b *blob.Deps) { b.Limits.Bytes = largest }).withNamespaces()
 				a, err := cloud.fetched("oci+http://who:hush@registry.test/disks/web:1")

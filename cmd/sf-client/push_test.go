@@ -3,7 +3,7 @@ package main
 import (
 	"bytes"
 	"io"
-	"log"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -22,7 +22,7 @@ import (
 
 // newRegistry returns a container registry. What is below private/ in it is for the user who with the password hush.
 func newRegistry() http.Handler {
-	all := registry.New(registry.Logger(log.New(io.Discard, "", 0)))
+	all := registry.New(registry.Logger(slog.NewLogLogger(slog.DiscardHandler, slog.LevelInfo)))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		user, password, _ := r.BasicAuth()
 		if strings.HasPrefix(r.URL.Path, "/v2/private/") && (user != "who" || password != "hush") {

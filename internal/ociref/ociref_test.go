@@ -11,15 +11,15 @@ import (
 	"github.com/shakenfist/shakenfist/internal/ociref"
 )
 
-var digest = "sha256:" + strings.Repeat("0f", 32)
+func digest() string { return "sha256:" + strings.Repeat("0f", 32) }
 
 func TestURLsOfImages(t *testing.T) {
 	t.Parallel()
 	for source, want := range map[string]struct{ image, short, scheme string }{
 		"oci://registry.test/web":                        {"registry.test/web:latest", "web:latest", "https"},
 		"oci://registry/disks/web:1.2-x_Y":               {"registry/disks/web:1.2-x_Y", "web:1.2-x_Y", "https"},
-		"oci://registry.test:5000/web@" + digest:         {"registry.test:5000/web@" + digest, "web", "https"},
-		"oci://registry.test/a/b/web:1@" + digest:        {"registry.test/a/b/web@" + digest, "web", "https"},
+		"oci://registry.test:5000/web@" + digest():       {"registry.test:5000/web@" + digest(), "web", "https"},
+		"oci://registry.test/a/b/web:1@" + digest():      {"registry.test/a/b/web@" + digest(), "web", "https"},
 		"oci://docker.io/alpine":                         {"index.docker.io/library/alpine:latest", "alpine:latest", "https"},
 		"oci://127.0.0.1:5000/web":                       {"127.0.0.1:5000/web:latest", "web:latest", "http"},
 		"oci://10.1.2.3/web":                             {"10.1.2.3/web:latest", "web:latest", "http"},
@@ -96,7 +96,7 @@ func TestALoginIsOfTheURL(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	f.Add("oci://who:hush@registry.test:5000/a/b:1@" + digest)
+	f.Add("oci://who:hush@registry.test:5000/a/b:1@" + digest())
 	f.Fuzz(func(t *testing.T, source string) {
 		r, err := ociref.Parse(source)
 		if err != nil {

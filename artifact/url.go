@@ -54,6 +54,9 @@ func validateURL(text, namespace string) error {
 // redact returns a URL without what may be secret in it: user, password, query, fragment. Nothing else of a URL goes to
 // events, errors and logs.
 func redact(text string) string {
+	if strings.HasPrefix(text, scheme) {
+		return text // has a name, and no secrets
+	}
 	u, err := url.Parse(text)
 	if err != nil {
 		scheme, _, ok := strings.Cut(text, "://")

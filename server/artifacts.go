@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/shakenfist/shakenfist/api"
 	"github.com/shakenfist/shakenfist/artifact"
@@ -168,7 +169,7 @@ func (s *server) artifactView(c *call, a artifact.Artifact) api.Artifact {
 
 // sourceURL hides what may be secret in the source of a shared artifact from those who may only read it.
 func (s *server) sourceURL(c *call, a artifact.Artifact) string {
-	if s.cloud.Namespaces.Trusts(a.Namespace, c.namespace) {
+	if s.cloud.Namespaces.Trusts(a.Namespace, c.namespace) || strings.HasPrefix(a.SourceURL, "sf://") { // of the latter we made all
 		return a.SourceURL
 	}
 	u, err := url.Parse(a.SourceURL)

@@ -1,7 +1,8 @@
-// Package guestimage gives tests a guest that really boots.
+// Package guestimage gives tests guests that really boot.
 //
-// The tiny guest (tools/guests/build-tiny.sh says what it does and which lines it prints on its serial port) is built once and
-// kept in a cache: shakenfist-test in the user's cache directory, or the directory that SF_TEST_CACHE names.
+// The tiny guest (tools/guests/build-tiny.sh says what it does and which lines it prints on its serial port) and the Debian
+// guest are built once and kept in a cache: shakenfist-test in the user's cache directory, or the directory that
+// SF_TEST_CACHE names.
 package guestimage
 
 import (
@@ -44,13 +45,26 @@ func tiny(t testing.TB, agent string) string {
 	t.Helper()
 	needs.Tools(t, needs.Qemu, "busybox", "cpio", "mkfs.fat", "sfdisk", "depmod", "modprobe", "mcopy", "syslinux",
 		"qemu-img", "dpkg-deb", "apt-get")
+	return cached(t, "tiny", agent)
+}
+
+// Debian returns the path of the Debian guest's image, a QCOW2 of some 300 MB (2 GiB virtual) with qemu-guest-agent, which the
+// caller must not change. To build it takes minutes; proofs use it. The test is skipped where the tools are missing.
+func Debian(t testing.TB) string {
+	t.Helper()
+	needs.Tools(t, needs.Qemu, "debootstrap", "mke2fs", "sfdisk", "grub-mkimage", "qemu-img")
+	return cached(t, "debian12", "")
+}
+
+func cached(t testing.TB, name, agent string) string {
+	t.Helper()
 	cache, err := cacheDir()
 	if err != nil {
 		t.Fatal(err)
 	}
-	image, err := build(t.Context(), cache, agent)
+	image, err := build(t.Context(), cache, name, agent)
 	if err != nil {
-		t.Fatalf("build the tiny guest: %v", err)
+		t.Fatalf("build the guest %s: %v", name, err)
 	}
 	return image
 }
@@ -67,9 +81,9 @@ func cacheDir() (string, error) {
 	return filepath.Join(user, "shakenfist-test"), nil
 }
 
-// build returns the image made from the present script and agent, and makes it unless it is in the cache.
-func build(ctx context.Context, cache, agent string) (string, error) {
-	script, err := builder()
+// build returns the image of the guest name made from the present script and agent, and makes it unless it is in the cache.
+func build(ctx context.Context, cache, name, agent string) (string, error) {
+	script, err := builder(name)
 	if err != nil {
 		return "", err
 	}
@@ -85,11 +99,11 @@ func build(ctx context.Context, cache, agent string) (string, error) {
 		return "", err
 	}
 	defer unlock()
-	image := filepath.Join(cache, "tiny-"+key+".qcow2")
+	image := filepath.Join(cache, name+"-"+key+".qcow2")
 	if _, err := os.Stat(image); !errors.Is(err, os.ErrNotExist) {
 		return image, err
 	}
-	sweep(cache)
+	sweep(cache, name)
 	// The kernel comes from the package mirror, which a pretend host does not reach. The script writes to a temporary
 	// name and renames, so an image is there completely or not at all.
 	c, err := pretendhost.Outside(ctx, "env", "AGENT="+agent, "bash", script, image)
@@ -102,13 +116,13 @@ func build(ctx context.Context, cache, agent string) (string, error) {
 	return image, nil
 }
 
-// builder is the path of the script that builds the guest, in the source tree this package was compiled from.
-func builder() (string, error) {
+// builder is the path of the script that builds the guest name, in the source tree this package was compiled from.
+func builder(name string) (string, error) {
 	_, self, _, ok := runtime.Caller(0)
 	if !ok || !filepath.IsAbs(self) {
 		return "", errors.New("the source tree is not known; build without -trimpath")
 	}
-	return filepath.Join(filepath.Dir(self), "..", "..", "tools", "guests", "build-tiny.sh"), nil
+	return filepath.Join(filepath.Dir(self), "..", "..", "tools", "guests", "build-"+name+".sh"), nil
 }
 
 // digest is a short name for the contents of the files; "" stands for no file.
@@ -147,8 +161,8 @@ func lock(path string) (unlock func(), err error) {
 }
 
 // sweep removes images nobody can want any more and leftovers of cut-off builds. That it could not is no reason to fail.
-func sweep(cache string) {
-	files, err := filepath.Glob(filepath.Join(cache, "tiny-*"))
+func sweep(cache, name string) {
+	files, err := filepath.Glob(filepath.Join(cache, name+"-*"))
 	if err != nil {
 		return
 	}

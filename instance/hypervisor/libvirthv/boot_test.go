@@ -40,7 +40,7 @@ func tinyFrom(t *testing.T, d *Driver, h *pretendhost.Host, path, bus, device st
 		os.Mkdir(dir, 0o755),
 		os.WriteFile(src.Path, image, 0o600),
 		d.Convert(t.Context(), src, base),
-		d.MakeDisk(t.Context(), hypervisor.Disk{Path: disk, SizeBytes: 1 << 30, Base: base}))
+		d.MakeDisk(t.Context(), hypervisor.Disk{Path: disk, SizeBytes: 2 << 30, Base: base}))
 	if err != nil {
 		t.Fatal(err)
 	}

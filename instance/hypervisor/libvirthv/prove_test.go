@@ -11,7 +11,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -21,7 +20,7 @@ import (
 	"github.com/shakenfist/shakenfist/fault"
 	"github.com/shakenfist/shakenfist/instance/hypervisor"
 	"github.com/shakenfist/shakenfist/instance/hypervisor/hypervisortest"
-	"github.com/shakenfist/shakenfist/internal/needs"
+	"github.com/shakenfist/shakenfist/internal/guestimage"
 	"github.com/shakenfist/shakenfist/internal/pretendhost"
 	"github.com/shakenfist/shakenfist/internal/step"
 )
@@ -221,10 +220,9 @@ func recovering(t *testing.T, path string) bool {
 
 func TestProveQemuGuestAgentFreezesTheGuest(t *testing.T) {
 	library(t)
-	needs.Tools(t, needs.Qemu, "debootstrap", "mke2fs", "sfdisk", "grub-mkimage", "qemu-img")
 	h := pretendhost.Start(t, pretendhost.Options{Name: "qga", Libvirt: true})
 	d := opened(t, Options{URI: socket(h), Accelerator: QEMU, StorageDir: h.Dir})
-	dom := tinyFrom(t, d, h, debian(t), "virtio", "vda")
+	dom := tinyFrom(t, d, h, guestimage.Debian(t), "virtio", "vda")
 	dom.NICs, dom.MemoryMiB = nil, 768
 	dom.Channels = []hypervisor.Channel{{Name: hypervisor.GuestAgentChannel, Path: filepath.Join(h.Dir, "ga")}}
 	if err := errors.Join(d.Define(t.Context(), dom), d.Start(t.Context(), dom.ID)); err != nil {
@@ -296,22 +294,6 @@ func TestProveQemuGuestAgentFreezesTheGuest(t *testing.T) {
 	}
 	t.Logf("proof: Debian 12 with qemu-guest-agent, emulated: frozen, held and thawed in %d ms; its ext4 needs no recovery in the copy, without the agent it does", took.Milliseconds())
 	t.Logf("proof: its disk is copied flat in %.1f s (%d MiB), compressed in %.1f s (%d MiB)", plain.Seconds(), size(frozen), packing.Seconds(), size(packed))
-}
-
-// debian builds the Debian guest.
-func debian(t *testing.T) string {
-	t.Helper()
-	_, self, _, _ := runtime.Caller(0)
-	script := filepath.Join(filepath.Dir(self), "..", "..", "..", "tools", "guests", "build-debian12.sh")
-	image := filepath.Join(t.TempDir(), "debian.qcow2")
-	c, err := pretendhost.Outside(t.Context(), "bash", script, image)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if out, err := c.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
-	return image
 }
 
 // listening waits until the guest's agent does.

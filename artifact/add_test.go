@@ -262,7 +262,8 @@ func TestUsageIsRecordedWhenItChangesAndWhenAsked(t *testing.T) {
 			if !ok {
 				return -1, e.At
 			}
-			return e.Extra["bytes"].(float64), e.At
+			bytes, _ := e.Extra["bytes"].(float64)
+			return bytes, e.At
 		}
 		early, err := c.upload(disk(4, 1), named("early"))
 		require.NoError(t, err)

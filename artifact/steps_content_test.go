@@ -16,11 +16,17 @@ import (
 
 // changes is what happens in the life of artifacts that nobody fetches. Each is tried before and after its effect.
 var changes = []moment{
-	{name: "commit add artifact version", nth: 1}, {name: "commit add artifact version", nth: 2},
-	{name: "commit set label", nth: 1}, {name: "commit set label", nth: 2}, {name: "commit set label", nth: 3},
-	{name: "commit set max versions", nth: 1}, {name: "commit drop artifact versions", nth: 1},
-	{name: "commit share artifact", nth: 1}, {name: "commit share artifact", nth: 2},
-	{name: "commit delete artifact version", nth: 1}, {name: "commit delete artifact version", nth: 2},
+	{name: "commit add artifact version", nth: 1},
+	{name: "commit add artifact version", nth: 2},
+	{name: "commit set label", nth: 1},
+	{name: "commit set label", nth: 2},
+	{name: "commit set label", nth: 3},
+	{name: "commit set max versions", nth: 1},
+	{name: "commit drop artifact versions", nth: 1},
+	{name: "commit share artifact", nth: 1},
+	{name: "commit share artifact", nth: 2},
+	{name: "commit delete artifact version", nth: 1},
+	{name: "commit delete artifact version", nth: 2},
 }
 
 // history uploads two disks, labels them many times, and takes all of it away but one upload.

@@ -18,7 +18,7 @@ func (m *Manager) ReportUsage(ctx context.Context) error {
 		if row, ok := m.rows.Get(id); !ok || !row.Value.Deleted.IsZero() || m.versions.Count("artifact", id) == 0 {
 			continue
 		}
-		if err := m.tellUsage(ctx, id, m.usage(id)); err != nil {
+		if err := m.tellUsage(ctx, id, m.usage(ctx, id)); err != nil {
 			return err
 		}
 	}
@@ -27,7 +27,7 @@ func (m *Manager) ReportUsage(ctx context.Context) error {
 
 // noteUsage records how many bytes an artifact has if that is not what was recorded last.
 func (m *Manager) noteUsage(ctx context.Context, id string) error {
-	now := m.usage(id)
+	now := m.usage(ctx, id)
 	m.mu.Lock()
 	same := m.told == nil || m.told[id] == now
 	m.mu.Unlock()
@@ -55,10 +55,10 @@ func (m *Manager) forgetUsage(id string) {
 }
 
 // usage returns how many bytes the versions of an artifact have. What another artifact has too counts for both.
-func (m *Manager) usage(id string) int64 {
+func (m *Manager) usage(ctx context.Context, id string) int64 {
 	var sum int64
 	for _, v := range m.versions.By("artifact", id) {
-		if b, err := m.Blobs.Get(context.Background(), v.Value.Blob); err == nil {
+		if b, err := m.Blobs.Get(ctx, v.Value.Blob); err == nil {
 			sum += b.Size
 		}
 	}

@@ -44,8 +44,7 @@ func (c *Client) TruncateUpload(ctx context.Context, uuid string, size int64) er
 func (c *Client) SendUpload(ctx context.Context, uuid string, content io.ReaderAt, size int64, progress func(done, size int64)) error {
 	const op = "client.SendUpload"
 	buffer := make([]byte, min(size, part))
-	done, failures := int64(0), 0
-	for {
+	for done, failures := int64(0), 0; ; {
 		next := buffer[:min(int64(len(buffer)), size-done)]
 		if failures > 0 {
 			next = nil // first ask how much came
@@ -54,28 +53,31 @@ func (c *Client) SendUpload(ctx context.Context, uuid string, content io.ReaderA
 			return fault.Because(op, fault.Internal, uuid, err, "cannot read what is to be sent")
 		}
 		total, err := c.AppendUpload(ctx, uuid, next)
-		switch {
-		case err == nil && total > size:
-			return fault.New(op, fault.Conflict, uuid, "upload %s has %d bytes, and only %d were to be sent: somebody else adds to it; begin another", uuid, total, size)
-		case err == nil:
-			done, failures = total, 0
-			if progress != nil {
-				progress(done, size)
+		if err != nil {
+			if failures++; !passes(err, failures) {
+				return err
 			}
-			if done == size {
-				return nil
+			if cause := sleep(ctx, c.s.o.Poll); cause != nil {
+				return fault.Because(op, fault.Unavailable, uuid, cause, "%s", fault.Text(err))
 			}
 			continue
 		}
-		// A conflict is the server still reading the request that broke off.
-		if passing := errors.Is(err, fault.Unavailable) || failures > 0 && errors.Is(err, fault.Conflict); !passing || failures == outage {
-			return err
+		if done, failures = total, 0; done > size {
+			return fault.New(op, fault.Conflict, uuid, "upload %s has %d bytes, and only %d were to be sent: somebody else adds to it; begin another", uuid, done, size)
 		}
-		failures++
-		if cause := sleep(ctx, c.s.o.Poll); cause != nil {
-			return fault.Because(op, fault.Unavailable, uuid, cause, "%s", fault.Text(err))
+		if progress != nil {
+			progress(done, size)
+		}
+		if done == size {
+			return nil
 		}
 	}
+}
+
+// passes reports whether it is worth asking on after so many failures in a row. A conflict after the first of them is the server
+// that still reads the request that broke off.
+func passes(err error, failures int) bool {
+	return failures <= outage && (errors.Is(err, fault.Unavailable) || failures > 1 && errors.Is(err, fault.Conflict))
 }
 
 // UploadArtifact makes an upload, or a blob, an artifact or its next version, and returns the artifact. The upload is gone then.

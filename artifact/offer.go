@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/shakenfist/shakenfist/blob"
+	"github.com/shakenfist/shakenfist/internal/ociref"
 )
 
 // offer is content that a source has, ready to be read. Whoever gets one closes its reader.
@@ -30,7 +31,7 @@ func (d *downloader) open(ctx context.Context, alive func()) (*offer, error) {
 	switch {
 	case strings.HasPrefix(strings.ToLower(location), "file:"):
 		return openFile(d.namespace, location, d.known)
-	case isRegistry(location):
+	case ociref.Is(location):
 		return d.m.askRegistry(ctx, d.client, location, d.known, alive)
 	}
 	return ask(ctx, d.client, location, d.known)

@@ -8,6 +8,7 @@ import (
 	"unicode"
 
 	"github.com/shakenfist/shakenfist/fault"
+	"github.com/shakenfist/shakenfist/internal/ociref"
 )
 
 // maxURL bounds URLs, in bytes: signed ones are long.
@@ -39,8 +40,8 @@ func validateURL(text, namespace string) error {
 		return fault.New(op, fault.Invalid, "", "url %.80q cannot be understood", redact(text))
 	case u.Scheme == "file":
 		return validateFile(u, namespace)
-	case isRegistry(text):
-		_, err := parseReference(text)
+	case ociref.Is(text):
+		_, err := ociref.Parse(text)
 		return err
 	case u.Scheme != "http" && u.Scheme != "https":
 		return fault.New(op, fault.Invalid, "",
@@ -75,7 +76,7 @@ func redact(text string) string {
 
 // nameOf returns the name of an artifact that is given none: the last part of its source's path.
 func nameOf(text string) string {
-	if isRegistry(text) {
+	if ociref.Is(text) {
 		return nameOfImage(text)
 	}
 	u, err := url.Parse(text)

@@ -137,13 +137,13 @@ func (k *keeper) commit(add func(tx *view.Txn) error) {
 	require.NoError(k.t, err)
 }
 
-// use has an instance of this node refer to a blob, and leave has it stop.
+// use has an instance of this node refer to a blob, and leave has the one named i stop.
 func (k *keeper) use(id, instance string) {
 	k.t.Helper()
 	k.commit(func(tx *view.Txn) error { return k.AddRef(tx, id, guest(instance)) })
 }
 
-func (k *keeper) leave(id, instance string) { k.t.Helper(); k.dropFor(id, guest(instance)) }
+func (k *keeper) leave(id string) { k.t.Helper(); k.dropFor(id, guest("i")) }
 
 func guest(instance string) blob.Owner {
 	return blob.Owner{Kind: blob.Instance, ID: instance, Node: "node-1"}

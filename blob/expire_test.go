@@ -57,7 +57,7 @@ func TestAnImageGoesWhenNobodyUsedItForLong(t *testing.T) {
 		time.Sleep(3 * blob.DefaultCacheIdle)
 		require.FileExists(t, path, "an instance uses it, whether it runs or not")
 		require.WithinDuration(t, began, k.get(id).LastUsed, 0)
-		k.leave(id, "i")
+		k.leave(id)
 		ended := time.Now()
 		k = k.again(rarely)
 		time.Sleep(blob.DefaultCacheIdle - 2*seldom)

@@ -126,7 +126,7 @@ func TestAnImageWithoutItsContentIsMadeOfItsTranscode(t *testing.T) {
 		require.Equal(t, 0, len(k.get(id).Locations))
 		_, ok := k.cache(id)
 		require.True(t, ok)
-		k.leave(id, "i")
+		k.leave(id)
 		time.Sleep(2 * blob.DefaultCacheIdle)
 		require.Len(t, k.get(id).Transcodes, 1, "it is all that is left")
 	})

@@ -102,13 +102,13 @@ func TestReadingACopyIsNoFasterThanItMay(t *testing.T) {
 
 func TestWhatIsDamagedIsRepairedByTheSameContent(t *testing.T) {
 	t.Parallel()
-	for name, harm := range map[string]func(*testing.T, *keeper, string){
-		"a byte is another": func(_ *testing.T, k *keeper, id string) { k.rot(id) },
-		"cut off":           func(t *testing.T, k *keeper, id string) { require.NoError(t, os.Truncate(k.Path(id), 512)) },
-		"gone":              func(t *testing.T, k *keeper, id string) { require.NoError(t, os.Remove(k.Path(id))) },
-		"a link": func(t *testing.T, k *keeper, id string) {
-			require.NoError(t, os.Remove(k.Path(id)))
-			require.NoError(t, os.Symlink("/etc/passwd", k.Path(id)))
+	for name, harm := range map[string]func(*keeper, string){
+		"a byte is another": func(k *keeper, id string) { k.rot(id) },
+		"cut off":           func(k *keeper, id string) { require.NoError(k.t, os.Truncate(k.Path(id), 512)) },
+		"gone":              func(k *keeper, id string) { require.NoError(k.t, os.Remove(k.Path(id))) },
+		"a link": func(k *keeper, id string) {
+			require.NoError(k.t, os.Remove(k.Path(id)))
+			require.NoError(k.t, os.Symlink("/etc/passwd", k.Path(id)))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -118,7 +118,7 @@ func TestWhatIsDamagedIsRepairedByTheSameContent(t *testing.T) {
 				id := k.kept(image(2))
 				other := k.keptFor(content(image(3)), version(2))
 				synctest.Wait()
-				harm(t, k, id)
+				harm(k, id)
 				time.Sleep(blob.DefaultVerify + time.Minute)
 				require.False(t, k.Held(id))
 
@@ -169,7 +169,7 @@ func TestADamagedFileThatGuestsLieOnStays(t *testing.T) {
 		require.True(t, ok, "the guest that has it goes on")
 		require.Equal(t, path, img.Path)
 
-		k.leave(id, "i")
+		k.leave(id)
 		synctest.Wait()
 		require.NoFileExists(t, path)
 		require.FileExists(t, k.Path(id))
@@ -189,7 +189,7 @@ func TestADamagedTranscodeIsMadeAgain(t *testing.T) {
 		_, _, ok, err := k.Cached(id)
 		require.False(t, ok)
 		require.ErrorIs(t, err, fault.Unavailable)
-		k.leave(id, "i")
+		k.leave(id)
 		time.Sleep(time.Minute)
 		_, ok = k.cache(id)
 		require.True(t, ok, "its content is good")

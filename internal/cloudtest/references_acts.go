@@ -272,8 +272,13 @@ func (g *garden) wait() error {
 	return nil
 }
 
+// waitLong lets pass what it takes for something unused to expire. A process that dies meanwhile is started again, or
+// instances would have been made for too long.
 func (g *garden) waitLong() error {
-	time.Sleep(unused)
+	for range unused / time.Minute {
+		time.Sleep(time.Minute)
+		g.reboot()
+	}
 	return nil
 }
 

@@ -124,9 +124,9 @@ func TestDeletePreemptsASnapshot(t *testing.T) {
 		w := one(t)
 		i := w.made(t, spec(instance.DiskSpec{Base: imageURL}, instance.DiskSpec{SizeGiB: 1}))
 		kept := w.snapshot(t, i.ID, instance.SnapshotRequest{})
-		taken, goOn := w.begun(t, i.ID, everything)
+		taken, goOn := w.begun(t, i.ID, everything())
 		defer goOn()
-		waiting, err := w.Instances.Snapshot(t.Context(), i.ID, everything)
+		waiting, err := w.Instances.Snapshot(t.Context(), i.ID, everything())
 		require.NoError(t, err)
 		require.Less(t, w.deleted(t, i.ID), time.Second)
 		synctest.Wait()
@@ -166,7 +166,7 @@ func TestACopyForADeletedArtifactIsDiscarded(t *testing.T) {
 func TestADriverThatFails(t *testing.T) {
 	t.Parallel()
 	for _, method := range []string{"Hold", "CopyDisk", "Release"} {
-		for kind, want := range map[fault.Kind]instance.SnapshotState{
+		for kind, want := range map[fault.Kind]instance.SnapshotState{ //nolint:exhaustive // those that pass, and one that does not
 			fault.Unavailable: instance.SnapshotTaken, fault.Internal: instance.SnapshotTaken, fault.Exhausted: instance.SnapshotFailed,
 		} {
 			t.Run(fmt.Sprint(method, " ", kind), func(t *testing.T) {
@@ -365,7 +365,7 @@ func diesAt(t *testing.T, at instant) {
 	}
 	again.calm(t)
 	require.Contains(t, again.reads(t, id, "vda"), "the change\nwhile the daemon was away\n")
-	again.snapshot(t, id, everything)
+	again.snapshot(t, id, everything())
 	require.NoError(t, again.Instances.PowerOff(t.Context(), id))
 	require.NoError(t, again.Instances.PowerOn(t.Context(), id))
 	require.Contains(t, again.reads(t, id, "vda"), "the change\nwhile the daemon was away\n")
@@ -393,7 +393,7 @@ func TestEachStepOfASnapshotMayFailOnce(t *testing.T) {
 					}
 					return err
 				})
-				for _, p := range w.snapshot(t, id, everything) {
+				for _, p := range w.snapshot(t, id, everything()) {
 					require.True(t, w.Blobs.Held(p.Blob))
 				}
 				w.calm(t)

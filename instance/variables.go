@@ -43,7 +43,7 @@ func copyVariables(ctx context.Context, src, dst string) error {
 	}
 	var content []byte
 	for range tries {
-		again, err := os.ReadFile(src) //nolint:gosec // the path is ours
+		again, err := os.ReadFile(src)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			return fault.New(op, fault.NotFound, "", "the firmware has not written its variables yet; power the instance on once")
@@ -61,7 +61,7 @@ func copyVariables(ctx context.Context, src, dst string) error {
 
 // writeWhole makes a file complete, in the step of that name, or not at all.
 func writeWhole(ctx context.Context, name, path string, content []byte) error {
-	f, err := os.OpenFile(path+partial, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600) //nolint:gosec // the path is ours
+	f, err := os.OpenFile(path+partial, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err == nil {
 		_, err = f.Write(content)
 		if err == nil {

@@ -123,7 +123,7 @@ func (m *Manager) judge(ctx context.Context, tx *view.Txn, row row, s *status, o
 		return "image fetch failed", extra, nil
 	case o.stored == nil:
 		s.State = Created
-		return "image unchanged at its source", extra, nil
+		return "image unchanged at its source", extra, m.stay(tx, have.ID, versionRow(row.ID, index), usable)
 	}
 	s.State, s.From = Created, o.from
 	extra["bytes"], extra["received"], extra["sha512"] = o.stored.Size, o.received, o.stored.SHA512
@@ -134,7 +134,7 @@ func (m *Manager) judge(ctx context.Context, tx *view.Txn, row row, s *status, o
 		extra["repaired"] = o.repaired
 	}
 	if usable && have.SHA512 == o.stored.SHA512 {
-		return "image unchanged: its source sent the same content", extra, nil
+		return "image unchanged: its source sent the same content", extra, m.stay(tx, have.ID, versionRow(row.ID, index), usable)
 	}
 	s.Index++
 	id, err := m.keep(ctx, tx, o.stored, versionRow(row.ID, s.Index))
@@ -144,6 +144,16 @@ func (m *Manager) judge(ctx context.Context, tx *view.Txn, row row, s *status, o
 	m.dropOldest(tx, row.ID, s.Index, row.Value.MaxVersions)
 	extra["version"], extra["blob"] = s.Index, id
 	return "image fetched", extra, nil
+}
+
+// stay adds to tx that a version was asked for again just now, so that what guests boot from is kept for them.
+func (m *Manager) stay(tx *view.Txn, blobID, key string, usable bool) error {
+	if !usable {
+		return nil
+	}
+	owner := m.owner(key)
+	owner.Ahead = true
+	return m.Blobs.AddRef(tx, blobID, owner)
 }
 
 // keep adds to tx that stored content is that of a version, and returns its blob: one that has these bytes already, so that

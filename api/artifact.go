@@ -75,12 +75,12 @@ type CreateArtifact struct {
 
 // UploadArtifact is the body of POST /artifacts/upload/{name}. It has either an upload or a blob.
 type UploadArtifact struct {
-	UploadUUID *string `json:"upload_uuid"`   // of what was uploaded; it is gone then
-	BlobUUID   *string `json:"blob_uuid"`     // of content that is there
-	SourceURL  *string `json:"source_url"`    // which artifact it is; null: sf://upload/<namespace of the caller>/<name>
-	Shared     bool    `json:"shared"`        // for the namespace system only
-	Namespace  *string `json:"namespace"`     // null: the caller's
-	Type       *string `json:"artifact_type"` // image or other; null: image
+	UploadUUID *string `json:"upload_uuid"`             // of what was uploaded; it is gone then
+	BlobUUID   *string `json:"blob_uuid"`               // of content that is there
+	SourceURL  *string `json:"source_url"`              // which artifact it is; null: sf://upload/<namespace of the caller>/<name>
+	Shared     bool    `json:"shared"`                  // for the namespace system only
+	Namespace  *string `json:"namespace"`               // null: the caller's
+	Type       *string `json:"artifact_type,omitempty"` // image or other; absent: image. Older servers take no such key
 }
 
 // MaxVersions is the body of POST /artifacts/{ref}/versions.

@@ -60,8 +60,16 @@ func refusal(r request, answer *http.Response) error {
 	if id := answer.Header.Get(api.HeaderRequestID); kind == fault.Internal && id != "" {
 		text += " (request " + id + ")"
 	}
+	if answer.StatusCode == http.StatusRequestEntityTooLarge {
+		return fault.Because(r.method, kind, r.path, tooLargeError{}, "%s", text)
+	}
 	return fault.New(r.method, kind, r.path, "%s", text)
 }
+
+// tooLargeError is why the server, or what stands before it, refuses a body of that size.
+type tooLargeError struct{}
+
+func (tooLargeError) Error() string { return "the request is too large" }
 
 // errorText returns what a body says is wrong: the text of an error body, its JSON if it is not text, the body itself if
 // it is no error body.

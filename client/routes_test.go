@@ -91,7 +91,7 @@ func calls(ctx context.Context, c *client.Client) map[string]func() error {
 func contentCalls(ctx context.Context, c *client.Client) map[string]func() error {
 	blob := "b"
 	return map[string]func() error{
-		"POST /artifacts/upload/a%2Fb {\"upload_uuid\":null,\"blob_uuid\":\"b\",\"source_url\":null,\"shared\":false,\"namespace\":null,\"artifact_type\":null}": func() error {
+		"POST /artifacts/upload/a%2Fb {\"upload_uuid\":null,\"blob_uuid\":\"b\",\"source_url\":null,\"shared\":false,\"namespace\":null}": func() error {
 			return second(c.UploadArtifact(ctx, "a/b", api.UploadArtifact{BlobUUID: &blob}))
 		},
 		"POST /artifacts/a/versions {\"max_versions\":2}":             func() error { return c.SetMaxVersions(ctx, "a", 2) },

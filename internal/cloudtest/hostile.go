@@ -104,7 +104,7 @@ func refusedFetch(ctx context.Context, c *client.Client, url string) (string, er
 
 // refusedUpload uploads an image, and returns why it does not become an artifact. One that does is an error.
 func refusedUpload(ctx context.Context, c *client.Client, name string, content []byte) (string, error) {
-	a, err := c.UploadFile(ctx, name, bytes.NewReader(content), int64(len(content)), api.UploadArtifact{}, nil)
+	a, err := c.UploadFile(ctx, name, bytes.NewReader(content), int64(len(content)), api.UploadArtifact{}, client.UploadOptions{})
 	if err == nil {
 		return "", fmt.Errorf("it became artifact %s, which is %s", a.UUID, a.State)
 	}

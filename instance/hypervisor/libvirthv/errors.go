@@ -57,6 +57,8 @@ func phrases() []struct {
 		{"Cannot get interface MTU", fault.Unavailable, "the bridge of one of its networks is not on this host yet"},
 		{"No such file or directory", fault.NotFound, "a file of the guest is not there"},
 		{"Permission denied", fault.Invalid, "QEMU may not open a file of the guest; check its folder's permissions and AppArmor's log"},
+		{"End of file from qemu monitor", fault.Unavailable, "its guest has just ended; try again"},
+		{"Unable to write to monitor", fault.Unavailable, "its guest has just ended; try again"},
 		{"Unable to read from monitor", fault.Unavailable, "its guest has just ended; try again"},
 		{"domain is not running", fault.Unavailable, "its guest has just ended; try again"},
 		{"Failed to get \"write\" lock", fault.Unavailable, "one of its disks is in use by another process"},

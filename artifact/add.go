@@ -52,6 +52,9 @@ func (m *Manager) Add(ctx context.Context, r AddRequest) (Artifact, error) {
 	}
 	if c.stored != nil {
 		c.blob = c.stored.ID
+		if _, err := m.Blobs.Repair(ctx, c.stored); err != nil {
+			return Artifact{}, fault.Wrap(op, r.Name, err)
+		}
 	}
 	a := addition{rec: rec, content: c, with: r.With}
 	a.match = func() (row, bool, error) { return m.matchToChange(r) }

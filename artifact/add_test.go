@@ -2,6 +2,7 @@ package artifact_test
 
 import (
 	"bytes"
+	"os"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -292,5 +293,29 @@ func TestUsageIsRecordedWhenItChangesAndWhenAsked(t *testing.T) {
 		require.NoError(t, c.artifacts.ReportUsage(c.ctx))
 		_, again := told(early.ID)
 		require.Greater(t, again, first)
+	})
+}
+
+func TestTheSameContentUploadedAgainRepairsADamagedCopy(t *testing.T) {
+	inBubble(t, func(c *cloud) {
+		content := append([]byte("one of a kind"), make([]byte, 1<<12)...)
+		a, err := c.upload(content, artifact.AddRequest{Namespace: "tenant", Name: "first", Type: artifact.Other})
+		require.NoError(t, err)
+		id := a.Versions[0].Blob
+		require.NoError(t, os.WriteFile(c.blobs.Path(id), make([]byte, len(content)), 0o600))
+		time.Sleep(2 * blob.DefaultVerify)
+		b, err := c.blobs.Get(c.ctx, id)
+		require.NoError(t, err)
+		require.NotEmpty(t, b.Damaged)
+
+		a, err = c.upload(content, artifact.AddRequest{Namespace: "tenant", Name: "second", Type: artifact.Other})
+		require.NoError(t, err)
+		require.Equal(t, id, a.Versions[0].Blob, "they share the content")
+		b, err = c.blobs.Get(c.ctx, id)
+		require.NoError(t, err)
+		require.Empty(t, b.Damaged)
+		now, err := os.ReadFile(c.blobs.Path(id))
+		require.NoError(t, err)
+		require.Equal(t, content, now)
 	})
 }

@@ -132,7 +132,11 @@ func (m *Manager) wantSnapshot(ctx context.Context, tx *view.Txn, id string, r S
 	if len(taken) == 0 {
 		return nil, nil
 	}
-	key := id + "/" + uuid.NewString()
+	turn, err := uuid.NewV7() // grows: of two that were asked for at the same moment, the first comes first
+	if err != nil {
+		return nil, fault.Wrap(op, id, err)
+	}
+	key := id + "/" + turn.String()
 	tx.Check(m.rows.At(row, id), store.Absent(m.takings.Key(key)))
 	tx.Do(m.takings.Put(key, t), m.events.Op(ctx, about(id), event.Audit, "snapshot request", map[string]any{"devices": devices, "thin": t.Thin}))
 	return taken, nil

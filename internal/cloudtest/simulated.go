@@ -36,6 +36,7 @@ type Simulated struct {
 	dir    string
 	images *httptest.Server         // nil in a bubble
 	change func(*shakenfist.Config) // before a process starts; may be nil
+	served bool                     // the API is behind a socket
 }
 
 // NewSimulated returns a fresh one.
@@ -53,6 +54,14 @@ func NewSimulatedWith(t testing.TB, change func(*shakenfist.Config)) World {
 	t.Helper()
 	s := NewSimulated(t).(*Simulated) //nolint:errcheck,forcetypeassert // it is one
 	s.change = change
+	return s
+}
+
+// NewSimulatedServed is NewSimulatedWith for processes whose API is reached over HTTP.
+func NewSimulatedServed(t testing.TB, change func(*shakenfist.Config)) World {
+	t.Helper()
+	s := NewSimulatedWith(t, change).(*Simulated) //nolint:errcheck,forcetypeassert // it is one
+	s.served = true
 	return s
 }
 
@@ -106,9 +115,15 @@ func (s *Simulated) boot(ctx context.Context, t testing.TB, k *killer) *Process 
 			require.NoError(t, err)
 		}
 	}
-	transport := &http.Client{Transport: direct{server.New(cloud, server.Options{Log: log}), k.dead}} //nolint:contextcheck // requests bring their own
+	handler := server.New(cloud, server.Options{Log: log}) //nolint:contextcheck // requests bring their own
+	url, transport := "http://cloud", &http.Client{Transport: direct{handler, k.dead}}
+	if s.served {
+		front := httptest.NewServer(handler)
+		t.Cleanup(front.Close)
+		url, transport = front.URL, front.Client()
+	}
 	p.As = func(namespace, key string) *client.Client {
-		c, err := client.New(client.Options{BaseURL: "http://cloud", Namespace: namespace, Key: key, HTTPClient: transport})
+		c, err := client.New(client.Options{BaseURL: url, Namespace: namespace, Key: key, HTTPClient: transport, Poll: poll})
 		require.NoError(t, err)
 		return c
 	}

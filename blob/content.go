@@ -15,6 +15,15 @@ func (l Limits) bytes() int64 {
 	return MaxBytes
 }
 
+// Fits fails with fault.Invalid if an image of size bytes, as it is sent or unpacked, is larger than one that comes from outside
+// may be. Less than 0 is an unknown size, which fits. Begin asks it; IngestFile does not, for disks of guests may be larger.
+func (m *Manager) Fits(size int64) error {
+	if limit := m.Limits.bytes(); size > limit {
+		return errTooLarge(limit)
+	}
+	return nil
+}
+
 // Kind says what content is good for.
 type Kind string
 

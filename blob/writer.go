@@ -86,8 +86,8 @@ func (w *Writer) open() error {
 	if err := w.m.Room(path, w.c.Size); err != nil {
 		return err
 	}
-	if limit := w.m.Limits.bytes(); w.c.Size > limit {
-		return errTooLarge(limit) // packed or not
+	if err := w.m.Fits(w.c.Size); err != nil {
+		return err
 	}
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o640) //nolint:gosec // the hypervisor's group reads it
 	if err != nil {

@@ -24,20 +24,17 @@ const (
 // fault.Unavailable if r breaks off.
 func (m *Manager) Append(ctx context.Context, id string, r io.Reader) (total int64, err error) {
 	const op = "upload.Append"
-	row, err := m.here(op, id)
+	row, err := m.reserve(op, id)
 	if err != nil {
-		return 0, err
-	}
-	if err := m.acquire(row.ID); err != nil {
 		return 0, err
 	}
 	defer m.leave(row.ID)
 	if err := m.Blobs.Room(m.path(row.ID), 0); err != nil {
 		return 0, fault.Wrap(op, row.ID, err)
 	}
-	f, size, err := m.open(row.ID)
+	f, size, err := m.open(ctx, row.ID)
 	if err != nil {
-		return 0, err
+		return 0, fault.Wrap(op, row.ID, err)
 	}
 	w := writer{m: m, id: row.ID, file: f, total: size}
 	err = w.fill(ctx, r)
@@ -50,8 +47,11 @@ func (m *Manager) Append(ctx context.Context, id string, r io.Reader) (total int
 	return w.total, fault.Wrap(op, row.ID, err)
 }
 
-// open opens the file of an upload for writing at its end.
-func (m *Manager) open(id string) (*os.File, int64, error) {
+// open opens the file of an upload, which is the upload's alone, for writing at its end.
+func (m *Manager) open(ctx context.Context, id string) (*os.File, int64, error) {
+	if err := m.detach(ctx, id); err != nil {
+		return nil, 0, err
+	}
 	f, err := os.OpenFile(m.path(id), os.O_WRONLY|os.O_APPEND, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, 0, fault.New("upload.open", fault.NotFound, id, "upload not found: its file on node %s is lost; begin another", m.Node)
@@ -118,17 +118,14 @@ func (w *writer) write(b []byte) error {
 // request writes to the same upload.
 func (m *Manager) Truncate(ctx context.Context, id string, offset int64) error {
 	const op = "upload.Truncate"
-	row, err := m.here(op, id)
+	row, err := m.reserve(op, id)
 	if err != nil {
-		return err
-	}
-	if err := m.acquire(row.ID); err != nil {
 		return err
 	}
 	defer m.leave(row.ID)
-	f, size, err := m.open(row.ID)
+	f, size, err := m.open(ctx, row.ID)
 	if err != nil {
-		return err
+		return fault.Wrap(op, row.ID, err)
 	}
 	defer f.Close() //nolint:errcheck // nothing is written
 	if offset < 0 || offset > size {

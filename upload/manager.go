@@ -12,6 +12,7 @@ import (
 	"github.com/shakenfist/shakenfist/blob"
 	"github.com/shakenfist/shakenfist/event"
 	"github.com/shakenfist/shakenfist/fault"
+	"github.com/shakenfist/shakenfist/internal/lookup"
 	"github.com/shakenfist/shakenfist/internal/reconcile"
 	"github.com/shakenfist/shakenfist/internal/view"
 	"github.com/shakenfist/shakenfist/store"
@@ -118,6 +119,23 @@ func (m *Manager) acquire(id string) error {
 	}
 	m.busy[id] = true
 	return nil
+}
+
+// reserve acquires the upload that ref means, for as long as it is there: by the time that nobody else had its file, it may
+// have become an artifact. It fails with fault.NotFound, fault.Unavailable and fault.Conflict.
+func (m *Manager) reserve(op, ref string) (row, error) {
+	r, err := m.here(op, ref)
+	if err != nil {
+		return r, err
+	}
+	if err := m.acquire(r.ID); err != nil {
+		return r, err
+	}
+	if r, err = m.here(op, ref); err != nil {
+		id, _ := lookup.UUID(ref)
+		m.leave(id)
+	}
+	return r, err
 }
 
 func (m *Manager) release(id string) {

@@ -35,7 +35,7 @@ func slow(gate chan struct{}) step.Hook {
 
 // life is what happens in the life of two uploads, of which one is made a blob and one expires.
 var life = []string{
-	"create upload file", "commit create upload", "truncate upload", "link blob", "commit finish upload", "remove upload file",
+	"create upload file", "commit create upload", "rename upload file", "truncate upload", "link blob", "commit finish upload", "remove upload file",
 	"commit expire upload",
 }
 
@@ -50,6 +50,12 @@ func (n *node) live(ctx context.Context) error {
 	if _, err := n.uploads.Append(ctx, u.ID, &endless{left: 4096}); err != nil {
 		return err
 	}
+	s, _, release, err := n.uploads.Take(ctx, u.ID, blob.Content{Kind: blob.Other})
+	if err != nil {
+		return err
+	}
+	defer n.blobs.Hold(s.ID)() // so that its file is still the upload's
+	release()
 	if err := n.uploads.Truncate(ctx, u.ID, 2048); err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -70,13 +71,7 @@ func (m *Manager) fate(row row) (message string, left time.Duration, err error) 
 // removeStray removes the file of what is no upload any more. That it is not in the view proves nothing before the view is
 // fresh: its commit may have succeeded a moment ago.
 func (m *Manager) removeStray(ctx context.Context, id string) error {
-	m.mu.Lock()
-	j := m.jobs[id]
-	waiting := j != nil && !j.taken
-	m.mu.Unlock()
-	if waiting { // for a caller of whom the upload was taken away
-		m.drop(id, j)
-	}
+	m.abandon(id)
 	if _, err := os.Lstat(m.path(id)); m.isBusy(id) || errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -86,10 +81,10 @@ func (m *Manager) removeStray(ctx context.Context, id string) error {
 	if _, ok := m.rows.Get(id); ok || m.rows.Unreadable(id) || m.isBusy(id) {
 		return nil
 	}
-	return m.discard(ctx, id)
+	return m.discard(ctx, id, m.path(id))
 }
 
-// sweep removes the files of no upload. Files of other names are none of ours.
+// sweep removes the files of no upload, and copies of files that were cut off. Files of other names are none of ours.
 func (m *Manager) sweep(ctx context.Context) error {
 	entries, err := os.ReadDir(filepath.Join(m.Dir, folder))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -100,11 +95,26 @@ func (m *Manager) sweep(ctx context.Context) error {
 	}
 	var failed error
 	for _, e := range entries {
-		if _, ok := m.rows.Get(e.Name()); !ok && len(e.Name()) == 36 && uuid.Validate(e.Name()) == nil {
-			failed = errors.Join(failed, m.removeStray(ctx, e.Name()))
+		id, isCopy := strings.CutSuffix(e.Name(), copying)
+		if len(id) != 36 || uuid.Validate(id) != nil {
+			continue
+		}
+		if _, ok := m.rows.Get(id); isCopy {
+			failed = errors.Join(failed, m.removeCopy(ctx, id))
+		} else if !ok {
+			failed = errors.Join(failed, m.removeStray(ctx, id))
 		}
 	}
 	return failed
+}
+
+// removeCopy removes what is left of a copy of an upload's file, unless it is being made.
+func (m *Manager) removeCopy(ctx context.Context, id string) error {
+	if m.acquire(id) != nil {
+		return nil // who has it makes it, or is followed by another sweep
+	}
+	defer m.release(id)
+	return m.discard(ctx, id, m.path(id)+copying)
 }
 
 // NodeDeleted ends the uploads to a node that was deleted: nobody else has their bytes. It is for node.Manager.OnDelete.

@@ -98,10 +98,45 @@ func (m *Manager) drop(id string, j *job) {
 		delete(m.jobs, id)
 	}
 	m.mu.Unlock()
+	m.letGo(id, j)
+}
+
+func (m *Manager) letGo(id string, j *job) {
 	if j.stored != nil {
 		j.stored.Done()
 	}
 	m.loop.Wake(id)
+}
+
+// forgo drops a job that nobody has taken, and reports whether it did. Whoever takes it a moment later begins another: what is
+// let go is no content that anybody could still refer to.
+func (m *Manager) forgo(id string, j *job) bool {
+	m.mu.Lock()
+	if j.taken || m.jobs[id] != j {
+		m.mu.Unlock()
+		return false
+	}
+	delete(m.jobs, id)
+	m.mu.Unlock()
+	m.letGo(id, j)
+	return true
+}
+
+// abandon ends the job for an upload that is no more: whoever waits hears of it, and what nobody waits for goes.
+func (m *Manager) abandon(id string) {
+	m.mu.Lock()
+	j := m.jobs[id]
+	m.mu.Unlock()
+	if j == nil {
+		return
+	}
+	select {
+	case <-j.done:
+	default:
+		j.err = errGone("upload.check", id)
+		close(j.done)
+	}
+	m.forgo(id, j)
 }
 
 // work does the job for an upload, if there is one, or sees how long its result is kept. It returns whether there is a job,
@@ -118,12 +153,8 @@ func (m *Manager) work(ctx context.Context, id string) (bool, time.Duration) {
 	default:
 		m.check(ctx, id, j)
 	}
-	m.mu.Lock()
-	taken := j.taken
-	m.mu.Unlock()
 	left := keep - time.Since(j.ended)
-	if !taken && left <= 0 {
-		m.drop(id, j)
+	if left <= 0 && m.forgo(id, j) {
 		return false, 0
 	}
 	return true, max(left, time.Second)
@@ -137,6 +168,8 @@ func (m *Manager) check(ctx context.Context, id string, j *job) {
 		j.err = fault.New("upload.check", fault.NotFound, id, "upload not found: its file on node %s is lost; begin another", m.Node)
 	case err != nil:
 		j.err = diskError(id, err)
+	case j.content.Kind == blob.Image && m.Blobs.Fits(info.Size()) != nil:
+		j.err = m.Blobs.Fits(info.Size())
 	default:
 		c := j.content
 		c.Reader, c.Size = nil, info.Size()

@@ -101,9 +101,13 @@ func (m *Manager) find(op, ref string) (row, error) {
 	id, _ := lookup.UUID(ref)
 	r, ok := m.rows.Get(id)
 	if !ok {
-		return r, fault.New(op, fault.NotFound, ref, "upload not found: it does not exist, became an artifact, or expired")
+		return r, errGone(op, ref)
 	}
 	return r, nil
+}
+
+func errGone(op, ref string) error {
+	return fault.New(op, fault.NotFound, ref, "upload not found: it does not exist, became an artifact, or expired")
 }
 
 // here is find for what needs the file.
@@ -127,13 +131,13 @@ func (m *Manager) touch(id string) error {
 	return nil
 }
 
-// discard removes the file of an upload. One that is not there is fine.
-func (m *Manager) discard(ctx context.Context, id string) error {
-	if _, err := os.Lstat(m.path(id)); errors.Is(err, fs.ErrNotExist) {
+// discard removes a file of an upload. One that is not there is fine.
+func (m *Manager) discard(ctx context.Context, id, path string) error {
+	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	return step.Do(ctx, "remove upload file", id, func() error {
-		if err := os.Remove(m.path(id)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fault.Because("upload.discard", fault.Internal, id, err, "the file of an upload cannot be removed")
 		}
 		return nil

@@ -18,6 +18,7 @@ import (
 
 	"github.com/shakenfist/shakenfist/blob"
 	"github.com/shakenfist/shakenfist/fault"
+	"github.com/shakenfist/shakenfist/internal/view"
 	"github.com/shakenfist/shakenfist/store"
 	"github.com/shakenfist/shakenfist/upload"
 )
@@ -319,4 +320,79 @@ func TestWhatNobodyCameBackForIsNotKept(t *testing.T) {
 		_, err = n.finish(n.ctx, id, blob.Image)
 		require.NoError(t, err)
 	})
+}
+
+func TestChangingAnUploadChangesNoContentThatItRepaired(t *testing.T) {
+	for name, change := range map[string]func(n *node, id string) error{
+		"append": func(n *node, id string) error {
+			_, err := n.uploads.Append(n.ctx, id, strings.NewReader("x"))
+			return err
+		},
+		"truncate": func(n *node, id string) error { return n.uploads.Truncate(n.ctx, id, 1) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(n *node) {
+				good := n.begun(disk(3))
+				kept, err := n.finish(n.ctx, good, blob.Image)
+				require.NoError(t, err)
+				require.NoError(t, os.Truncate(n.blobs.Path(kept), 512))
+				time.Sleep(2 * resync)
+				require.False(t, n.blobs.Held(kept))
+
+				id := n.begun(disk(3))
+				s, _, release, err := n.uploads.Take(n.ctx, id, blob.Content{})
+				require.NoError(t, err)
+				repaired, err := n.blobs.Repair(n.ctx, s)
+				require.NoError(t, err)
+				require.Equal(t, 1, repaired)
+				release() // and no artifact came of it
+				require.NoError(t, change(n, id))
+				time.Sleep(2 * resync)
+				content, err := os.ReadFile(n.blobs.Path(kept))
+				require.NoError(t, err)
+				require.Equal(t, disk(3), content)
+				require.True(t, n.blobs.Held(kept))
+				require.Equal(t, []string{id}, n.files("uploads"))
+			})
+		})
+	}
+}
+
+func TestAnUploadIsNotAddedToOnceItIsContent(t *testing.T) {
+	inBubble(t, func(n *node) {
+		id := n.begun(disk(3))
+		s, _, release, err := n.uploads.Take(n.ctx, id, blob.Content{})
+		require.NoError(t, err)
+		tx := view.Txn{Name: "an artifact of it", Ref: id}
+		require.NoError(t, n.blobs.Record(n.ctx, &tx, s, version(id)))
+		_, err = n.view.Commit(n.ctx, tx) // the upload stays, as to one who did not hear of its end
+		require.NoError(t, err)
+		release()
+		n.append(id, []byte("x"), 3*512+1)
+		content, err := os.ReadFile(n.blobs.Path(s.ID))
+		require.NoError(t, err)
+		require.Equal(t, disk(3), content)
+	})
+}
+
+func TestACopyThatWasCutOffGoes(t *testing.T) {
+	inBubble(t, func(n *node) {
+		id := n.begun([]byte("x"))
+		for _, id := range []string{id, nothing} {
+			require.NoError(t, os.WriteFile(filepath.Join(n.dir, "uploads", id+".partial"), []byte("x"), 0o600))
+		}
+		time.Sleep(2 * resync)
+		require.Equal(t, []string{id}, n.files("uploads"))
+	})
+}
+
+func TestAnImageIsNoLargerThanOneThatIsFetched(t *testing.T) {
+	inBubble(t, func(n *node) {
+		id := n.begun(disk(3))
+		_, err := n.finish(n.ctx, id, blob.Image)
+		require.ErrorIs(t, err, fault.Invalid)
+		require.Contains(t, fault.Text(err), "IMAGE_MAX_SIZE")
+		_, err = n.finish(n.ctx, id, blob.Other)
+		require.NoError(t, err)
+	}, func(_ *upload.Deps, b *blob.Deps) { b.Limits.Bytes = 1024 })
 }

@@ -23,17 +23,30 @@ const (
 	Failed CutOff = "failed" // the step fails once, as if the state store or the host did not answer
 )
 
-// CutOffEverywhere goes through a tenant's life once to see its steps: a namespace with its keys, trust, notes on every kind
-// of object, the end of all objects of a kind, of a node that left and of the namespace, until nobody remembers any of it.
-// Then, for every point that pick chooses, it lives again in a fresh world, has how happen there and asserts that the request
-// that was cut off did what was wanted or nothing, that the same request does it now, that what was accepted comes true, and
-// that in the end nothing is left of anything.
-func CutOffEverywhere(t *testing.T, how CutOff, pick func([]Point) []Point) Kills {
+// Story is what happens in a life, until nobody remembers any of it.
+type Story struct {
+	begin   func(testing.TB) (*Simulated, []act) // a fresh world, and what is asked for in it, in order
+	objects int                                  // of which something is noted, at least
+}
+
+// Tenancy is a tenant's: a namespace with its keys, trust, notes on every kind of object, the end of all objects of a kind,
+// of a node that left and of the namespace.
+func Tenancy() Story {
+	return Story{
+		begin:   func(t testing.TB) (*Simulated, []act) { t.Helper(); return newAbandoned(t), tenancy() },
+		objects: 15, // two of everything, or nearly
+	}
+}
+
+// CutOffEverywhere lives a story once to see its steps. Then, for every point that pick chooses, it lives again in a fresh
+// world, has how happen there and asserts that the request that was cut off did what was wanted or nothing, that the same
+// request does it now, that what was accepted comes true, and that in the end nothing is left of anything.
+func CutOffEverywhere(t *testing.T, story Story, how CutOff, pick func([]Point) []Point) Kills {
 	t.Helper()
-	pristine, all := undisturbed(t)
+	pristine, all := undisturbed(t, story)
 	k := Kills{Steps: len(all) / 2}
 	for _, point := range pick(all) {
-		if !cutOffAt(t, point, how, pristine) {
+		if !cutOffAt(t, story, point, how, pristine) {
 			k.Missed = append(k.Missed, point)
 			continue
 		}
@@ -44,7 +57,7 @@ func CutOffEverywhere(t *testing.T, how CutOff, pick func([]Point) []Point) Kill
 
 // undisturbed returns the keys that the store of a world has in which nothing ever happened, and the points of a life: those
 // that several lives have. Where two passes of a loop race, a life now and then has one step more.
-func undisturbed(t *testing.T) (pristine map[string]bool, all []Point) {
+func undisturbed(t *testing.T, story Story) (pristine map[string]bool, all []Point) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		w := newBubble(t, "n1")
@@ -57,7 +70,7 @@ func undisturbed(t *testing.T) (pristine map[string]bool, all []Point) {
 	})
 	for n := range 3 {
 		synctest.Test(t, func(t *testing.T) {
-			l := newLife(t, Point{}, Killed, pristine)
+			l := newLife(t, story, Point{}, Killed, pristine)
 			l.live()
 			steps := l.process.Steps()
 			if n == 0 {
@@ -77,12 +90,12 @@ func lostRace(all []Point, p Point) bool {
 }
 
 // cutOffAt lives until the point is reached and something happens there, and goes on to the end of the life.
-func cutOffAt(t *testing.T, point Point, how CutOff, pristine map[string]bool) (hit bool) {
+func cutOffAt(t *testing.T, story Story, point Point, how CutOff, pristine map[string]bool) (hit bool) {
 	t.Helper()
 	t.Run(strings.ReplaceAll(point.String(), " ", "_"), func(t *testing.T) {
 		for range attempts {
 			synctest.Test(t, func(t *testing.T) {
-				l := newLife(t, point, how, pristine)
+				l := newLife(t, story, point, how, pristine)
 				l.live()
 				hit = l.killer.wasHit()
 			})
@@ -94,16 +107,19 @@ func cutOffAt(t *testing.T, point Point, how CutOff, pristine map[string]bool) (
 	return hit
 }
 
-// life is a tenant's, with the point at which it is disturbed.
+// life is a story that is lived, with the point at which it is disturbed.
 type life struct {
 	tenant
+	acts   []act
+	story  Story
 	t      *testing.T
 	killer *killer // of the first process; the others live on
 }
 
-func newLife(t *testing.T, point Point, how CutOff, pristine map[string]bool) *life {
+func newLife(t *testing.T, story Story, point Point, how CutOff, pristine map[string]bool) *life {
 	t.Helper()
-	l := &life{t: t, tenant: tenant{world: newAbandoned(t), pristine: pristine, known: map[event.Object]bool{}}, killer: newKiller(point, nil)}
+	l := &life{t: t, story: story, tenant: tenant{pristine: pristine, known: map[event.Object]bool{}}, killer: newKiller(point, nil)}
+	l.world, l.acts = story.begin(t)
 	if how == Failed {
 		l.killer.fails = fault.New("test", fault.Unavailable, "", "failed on purpose")
 	}
@@ -118,13 +134,13 @@ const calm = 20 * time.Second
 // live goes through all acts.
 func (l *life) live() {
 	l.t.Helper()
-	for _, a := range tenancy() {
+	for _, a := range l.acts {
 		l.act(a)
 		l.meet(l.t.Context(), l.t)
 	}
 	l.revive()
 	time.Sleep(2 * delay) // what was noted of objects that are forgotten goes to the files of events
-	require.GreaterOrEqual(l.t, len(l.known), 15, "two of everything, or nearly")
+	require.GreaterOrEqual(l.t, len(l.known), l.story.objects)
 	require.Empty(l.t, l.remembered(l.t.Context(), l.t))
 	l.process.Stop()
 	require.Empty(l.t, l.left(l.t.Context(), l.t))

@@ -17,7 +17,7 @@ func TestATenantsLifeIsCutOff(t *testing.T) {
 	for _, how := range []cloudtest.CutOff{cloudtest.Killed, cloudtest.Failed} {
 		t.Run(string(how), func(t *testing.T) {
 			t.Parallel()
-			k := cloudtest.CutOffEverywhere(t, how, cloudtest.Sample(10, 1))
+			k := cloudtest.CutOffEverywhere(t, cloudtest.Tenancy(), how, cloudtest.Sample(10, 1))
 			t.Logf("%s at %d points of %d steps; not reached: %v", how, k.Points, k.Steps, k.Missed)
 			require.GreaterOrEqual(t, k.Steps, fewestOfTenant)
 			require.Empty(t, k.Missed)

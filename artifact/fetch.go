@@ -2,6 +2,7 @@ package artifact
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/shakenfist/shakenfist/blob"
@@ -14,6 +15,7 @@ import (
 type outcome struct {
 	generation int64
 	began      time.Time
+	known      origin       // what the source was asked by
 	stored     *blob.Stored // new content, on disk and protected; nil if there is none
 	from       origin       // of stored
 	sum        blob.Sum     // by which stored was checked; zero if its source offered none
@@ -25,9 +27,7 @@ type outcome struct {
 
 // fetch brings an artifact to the generation that is wanted.
 func (m *Manager) fetch(ctx context.Context, row row) error {
-	m.mu.Lock()
-	o := m.fetched[row.ID]
-	m.mu.Unlock()
+	o := m.kept(row.ID)
 	if o == nil {
 		end, err := m.turns.take(ctx, row.ID, row.Value.Namespace, m.hostOf(row.Value.SourceURL))
 		if end == nil {
@@ -48,12 +48,33 @@ func (m *Manager) fetch(ctx context.Context, row row) error {
 			return err
 		}
 	}
-	if err := m.View.Retry(ctx, func() error { return m.conclude(ctx, row.ID, o) }); err != nil {
+	err := m.View.Retry(ctx, func() error { return m.conclude(ctx, row.ID, o) })
+	if errors.Is(err, errOutdated) {
+		m.loop.Wake(row.ID) // to ask again
+		err = nil
+	}
+	if err != nil {
 		return err
 	}
 	m.settle(row.ID)
 	return nil
 }
+
+// kept returns how the fetch of an artifact ended that the store does not know of yet; nil if there is none. One that it does
+// know of may be left where the answer to the commit was lost, and is none of the fetch that was asked for since.
+func (m *Manager) kept(id string) *outcome {
+	m.mu.Lock()
+	o := m.fetched[id]
+	m.mu.Unlock()
+	if o != nil && m.isConcluded(id, o) {
+		m.settle(id)
+		return nil
+	}
+	return o
+}
+
+// errOutdated says that a source has nothing newer than a version that is the newest no more, or whose content was lost.
+var errOutdated = errors.New("the version that the source was asked by is not the newest any more")
 
 // settle forgets an outcome. Its content stays if it became a blob.
 func (m *Manager) settle(id string) {
@@ -121,6 +142,8 @@ func (m *Manager) judge(ctx context.Context, tx *view.Txn, row row, s *status, o
 		}
 		s.State, s.Error, s.Kind = Error, fault.Text(o.err), fault.KindOf(o.err)
 		return "image fetch failed", extra, nil
+	case o.stored == nil && (!usable || s.From != o.known):
+		return "", nil, errOutdated
 	case o.stored == nil:
 		s.State = Created
 		return "image unchanged at its source", extra, m.stay(tx, have.ID, versionRow(row.ID, index), usable)
@@ -188,6 +211,7 @@ func (m *Manager) download(ctx context.Context, row row) *outcome {
 		d.known = m.status(row.ID).From
 		d.window.until = time.Now().Add(m.Patience / 4) // what is there will do if the source is away
 	}
+	o.known = d.known
 	err := d.run(bounded, o)
 	if err != nil && bounded.Err() != nil {
 		err = context.Cause(bounded) // why it was cut off says more than that it was

@@ -164,6 +164,8 @@ func (m *Manager) reconcile(ctx context.Context, id string) (time.Duration, erro
 		m.settle(id)
 		return 0, nil
 	case row.Value.Fetch.Node != m.Node:
+		m.settle(id)
+		m.forgetUsage(id)
 		return 0, nil
 	case !row.Value.Deleted.IsZero():
 		m.settle(id)

@@ -6,6 +6,7 @@ import (
 	"compress/gzip"
 	"crypto/sha512"
 	"encoding/hex"
+	"fmt"
 	"net/http"
 	"testing"
 	"testing/synctest"
@@ -170,6 +171,13 @@ func tricks() map[string]trick {
 		"a folder removed above": {func(s *shelf) {
 			s.image("1", s.layer(typeTar, tarOf(s.t, web)), s.layer(typeTar, tarOf(s.t, file(".wh.disk", nil))))
 		}, "no file in the folder /disk"},
+		"many removed above": {func(s *shelf) {
+			var entries []entry
+			for i := range 1500 {
+				entries = append(entries, file(fmt.Sprintf("disk/.wh.%d", i), nil))
+			}
+			s.image("1", s.layer(typeTar, tarOf(s.t, web)), s.layer(typeGzip, gzipped(s.t, tarOf(s.t, entries...))))
+		}, "remove or replace more than"},
 		"a folder made opaque": {func(s *shelf) {
 			s.image("1", s.layer(typeTar, tarOf(s.t, web)), s.layer(typeTar, tarOf(s.t, file("disk/.wh..wh..opq", nil))))
 		}, "no file in the folder /disk"},

@@ -20,6 +20,9 @@ const (
 	opaqueFolder = ".wh..wh..opq"
 )
 
+// maxHidden bounds what has to be kept in mind of layers, which may be a list of names and nothing else.
+const maxHidden = 1024
+
 // tree is what the layers of an image, read from the top down, say of the folder /disk. Nothing of it is unpacked: names
 // are compared, never opened.
 type tree struct {
@@ -35,6 +38,9 @@ func (t *tree) next(layer *tar.Reader, beneath *tree) (*tar.Header, error) {
 		h, err := layer.Next()
 		if err != nil {
 			return nil, err
+		}
+		if len(beneath.hidden) > maxHidden {
+			return nil, refuseImage("the layers of the image remove or replace more than %d files of the folder /disk", maxHidden)
 		}
 		if slices.Contains(strings.Split(h.Name, "/"), "..") || strings.ContainsRune(h.Name, 0) {
 			return nil, refuseImage("a layer has a file called %.80q, which leads out of the image", h.Name)

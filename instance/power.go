@@ -149,11 +149,15 @@ func (m *Manager) powerUp(ctx context.Context, row row) error {
 	if runs {
 		return nil
 	}
-	if !m.seize(row.ID) {
+	s, _ := m.statuses.Get(row.ID)
+	held := func() bool { return slices.ContainsFunc(copyable(s.Value), isHeld) }
+	// A snapshot that can't let go tries again by itself, with pauses. To seize the disks would cut these short: giving them
+	// back wakes it, and when it fails it wakes us.
+	if held() && m.isTaking(row.ID) || !m.seize(row.ID) {
 		return errCopying
 	}
 	defer m.let(row.ID, &m.taker)
-	if s, _ := m.statuses.Get(row.ID); slices.ContainsFunc(copyable(s.Value), isHeld) {
+	if held() {
 		if m.isTaking(row.ID) {
 			return errCopying
 		}

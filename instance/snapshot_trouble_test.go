@@ -401,3 +401,33 @@ func TestEachStepOfASnapshotMayFailOnce(t *testing.T) {
 		})
 	}
 }
+
+func TestAMergeWithoutRoomIsTriedAgainWithPauses(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := one(t)
+		i := w.made(t, spec())
+		taken, goOn := w.begun(t, i.ID, instance.SnapshotRequest{})
+		w.writes(t, i.ID, "meanwhile")
+		require.NoError(t, w.Instances.PowerOff(t.Context(), i.ID))
+		var tries atomic.Int64
+		var room atomic.Bool
+		w.onStep(func(_ context.Context, s step.Step) error {
+			if s.Name != "hypervisor.Release" || s.After || room.Load() {
+				return nil
+			}
+			if tries.Add(1) > 1000 {
+				room.Store(true) // else it would be tried for ever at the same moment
+			}
+			return fault.New("test", fault.Exhausted, "", "the disk is full")
+		})
+		goOn()
+		require.Equal(t, instance.SnapshotTaken, w.settled(t, i.ID, taken[0].Blob).State, "the copy is whole by then")
+		require.ErrorIs(t, w.Instances.PowerOn(t.Context(), i.ID), fault.Unavailable)
+		require.Less(t, tries.Load(), int64(40), "whoever waits for the disk must not have it tried all the time")
+		room.Store(true)
+		time.Sleep(time.Minute)
+		require.Equal(t, "on", w.power(t, i.ID))
+		require.Contains(t, w.reads(t, i.ID, "vda"), "meanwhile")
+		w.calm(t)
+	})
+}

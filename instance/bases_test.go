@@ -123,6 +123,23 @@ func TestABaseStaysFromTheCreateOn(t *testing.T) {
 	})
 }
 
+func TestACDROMOfADiskShowsTheDisk(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := one(t)
+		thin := true
+		golden := w.made(t, spec())
+		w.writes(t, golden.ID, "beneath")
+		i := w.made(t, spec(instance.DiskSpec{Base: w.snapshot(t, golden.ID, instance.SnapshotRequest{})[0].SourceURL}))
+		w.writes(t, i.ID, "above")
+		taken := w.snapshot(t, i.ID, instance.SnapshotRequest{Thin: &thin})
+		reader := w.made(t, spec(instance.DiskSpec{SizeGiB: 1}, instance.DiskSpec{Base: taken[0].SourceURL, Type: "cdrom"}))
+		require.True(t, reader.Resolved[2].CDROM)
+		text := w.reads(t, reader.ID, reader.Resolved[2].Device)
+		require.Contains(t, text, "beneath", "not the file, which names its base by a path of this host")
+		require.Contains(t, text, "above")
+	})
+}
+
 func TestOthersDisksAreNoBase(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := one(t)

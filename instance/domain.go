@@ -118,10 +118,11 @@ func (m *Manager) domainDisk(disk diskStatus) (hypervisor.DomainDisk, error) {
 		return d, fault.New("instance.domainDisk", fault.NotFound, disk.Blob, "disk %s: the image beneath it, blob %s, is gone", disk.Device, disk.Blob)
 	}
 	if disk.CDROM {
-		d.Path, d.Format, d.ReadOnly = img.Path, hypervisor.ISO, true
-		return d, nil
+		// Whatever is no ISO image has become a QCOW2, and what the guest shall see is the disk in that.
+		d.Path, d.Format, d.ReadOnly = img.Path, img.Format, true
+	} else {
+		d.Backing = append(d.Backing, img.Path)
 	}
-	d.Backing = append(d.Backing, img.Path)
 	for _, beneath := range m.Blobs.Backing(disk.Blob) {
 		d.Backing = append(d.Backing, beneath.Path)
 	}

@@ -140,7 +140,7 @@ func (s *server) artifactVersions(c *call, a artifact.Artifact) (any, error) {
 	for _, v := range a.Versions {
 		b, err := s.cloud.Blobs.Get(c.Context(), v.Blob)
 		if err != nil {
-			return nil, err
+			continue // its last reference has just gone
 		}
 		views = append(views, api.IndexedBlob{Blob: s.blobWithInstances(c, b), Index: v.Index})
 	}

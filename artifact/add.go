@@ -214,6 +214,7 @@ func (m *Manager) extend(ctx context.Context, tx *view.Txn, row row, a addition)
 	}
 	c := m.thrifty(a.content)
 	if m.isNewest(ctx, row.ID, c) {
+		m.attribute(tx, row.ID, c.upload)
 		if !changed {
 			return nil
 		}
@@ -224,6 +225,20 @@ func (m *Manager) extend(ctx context.Context, tx *view.Txn, row row, a addition)
 	tx.Check(m.rows.At(row, row.ID))
 	_, err := m.addVersion(ctx, tx, row.ID, r, c, event.Audit)
 	return err
+}
+
+// attribute adds to tx that an upload became the newest version of an artifact, which had that content already: whoever did not
+// hear the answer asks by the upload.
+func (m *Manager) attribute(tx *view.Txn, id, upload string) {
+	versions := m.versions.By("artifact", id)
+	if upload == "" || len(versions) == 0 {
+		return
+	}
+	newest := versions[len(versions)-1]
+	v := newest.Value
+	v.Upload = upload
+	tx.Check(m.versions.At(newest, newest.ID))
+	tx.Do(m.versions.Put(newest.ID, v))
 }
 
 // thrifty returns the content as a blob that is there already, if there is one of the same bytes: space is used once.

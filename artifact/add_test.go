@@ -252,6 +252,14 @@ func TestWhatEndsWithAnAdditionEndsOnlyWithIt(t *testing.T) {
 		require.Equal(t, a, found)
 		_, ok = c.artifacts.Uploaded("other", r.Upload)
 		require.False(t, ok)
+
+		r.Shared, r.Upload = false, "5a00d6f3-0000-4000-8000-000000000001" // of the same content
+		same, err := c.upload(disk(1, 1), r)
+		require.NoError(t, err)
+		require.Equal(t, found, same)
+		found, ok = c.artifacts.Uploaded("tenant", r.Upload)
+		require.True(t, ok)
+		require.Equal(t, same, found)
 	})
 }
 

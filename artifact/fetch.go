@@ -182,8 +182,7 @@ func (m *Manager) stay(tx *view.Txn, blobID, key string, usable bool) error {
 // keep adds to tx that stored content is that of a version, and returns its blob: one that has these bytes already, so that
 // they take no room twice, or a new one.
 func (m *Manager) keep(ctx context.Context, tx *view.Txn, stored *blob.Stored, key string) (blobID string, err error) {
-	owner := m.owner(key)
-	owner.Ahead = true
+	owner := m.ahead(key)
 	blobID, twin := m.Blobs.Twin(stored)
 	if twin {
 		err = m.Blobs.AddRef(tx, blobID, owner)
@@ -193,6 +192,18 @@ func (m *Manager) keep(ctx context.Context, tx *view.Txn, stored *blob.Stored, k
 	}
 	tx.Do(m.versions.Put(key, version{Blob: blobID, Created: time.Now()}))
 	return blobID, err
+}
+
+// refresh adds to tx that the bootable image of a version is wanted now, as if it were new.
+func (m *Manager) refresh(tx *view.Txn, blobID, key string) error {
+	return m.Blobs.AddRef(tx, blobID, m.ahead(key))
+}
+
+// ahead is what a version that was fetched is to its blob.
+func (m *Manager) ahead(key string) blob.Owner {
+	owner := m.owner(key)
+	owner.Ahead = true
+	return owner
 }
 
 // download gets what the source has, asking again while the fault may pass and the source gets further.

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/shakenfist/shakenfist/artifact"
+	"github.com/shakenfist/shakenfist/blob"
 	"github.com/shakenfist/shakenfist/fault"
 	"github.com/shakenfist/shakenfist/internal/step"
 )
@@ -75,6 +76,27 @@ func TestAnImageIsLookedAtAgainAlthoughTheLastAnswerWasLost(t *testing.T) {
 		require.NoError(t, err)
 		require.Empty(t, a.Fetching, "it was looked at again")
 		require.Contains(t, c.messages(a.ID), "image unchanged at its source")
+		synctest.Wait()
+		c.consistent()
+	})
+}
+
+func TestAnUnchangedImageIsBootableAgain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := stage(t)
+		c := w.start(nil)
+		a, err := c.fetched(imageURL)
+		require.NoError(t, err)
+		v, _ := a.Newest()
+		image := "image_cache/" + v.Blob + ".qcow2"
+		synctest.Wait()
+		require.Contains(t, w.files(), image)
+		time.Sleep(2 * blob.DefaultCacheIdle)
+		require.NotContains(t, w.files(), image, "nobody wanted it for long")
+		again, err := c.fetched(imageURL)
+		require.NoError(t, err)
+		require.Equal(t, a.Versions, again.Versions)
 		synctest.Wait()
 		c.consistent()
 	})

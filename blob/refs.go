@@ -22,7 +22,6 @@ const (
 	NVRAM     = "nvram"     // the template of an instance's UEFI variables; Owner.ID is the instance's UUID
 	Child     = "child"     // a blob that lies on top of this one; Owner.ID is that blob's UUID
 	Transcode = "transcode" // a blob whose bootable image this one is; Owner.ID is that blob's UUID
-	Upload    = "upload"    // an upload; Owner.ID is its UUID
 )
 
 // Owner is what refers to a blob.

@@ -12,11 +12,8 @@ import (
 	"github.com/shakenfist/shakenfist/internal/step"
 )
 
-// How an upload is written, in bytes.
-const (
-	piece     = 256 << 10
-	roomEvery = 64 << 20 // between two looks at the free space
-)
+// piece is how much of an upload is written at a time, in bytes, and between two looks at the free space.
+const piece = 256 << 10
 
 // Append adds what r has to the end of an upload, and returns how many bytes there are now. What came before a failure stays,
 // and the total says how much that is. It fails with fault.NotFound, with fault.Conflict while another request writes to
@@ -73,7 +70,6 @@ type writer struct {
 	id    string
 	file  *os.File
 	total int64 // bytes that there are
-	since int64 // bytes since the last look at the free space
 }
 
 func (w *writer) fill(ctx context.Context, r io.Reader) error {
@@ -99,11 +95,8 @@ func (w *writer) write(b []byte) error {
 	if w.total+int64(len(b)) > w.m.MaxSize {
 		return fault.New("upload.Append", fault.Invalid, w.id, "the upload has more than the %d bytes that are allowed", w.m.MaxSize)
 	}
-	if w.since += int64(len(b)); w.since >= roomEvery {
-		w.since = 0
-		if err := w.m.Blobs.Room(w.m.path(w.id), 0); err != nil {
-			return err
-		}
+	if err := w.m.Blobs.Room(w.m.path(w.id), int64(len(b))); err != nil {
+		return err
 	}
 	n, err := w.file.Write(b)
 	w.total += int64(n)

@@ -15,6 +15,9 @@ import (
 // copying ends the name of a copy of an upload's file that is not whole yet.
 const copying = ".partial"
 
+// stretch is how much is copied, in bytes, between two looks whether anybody still wants it.
+const stretch = 64 << 20
+
 // detach sees that the file of an upload is no content as well, before it is changed. While it was checked it got the name
 // of content, and it may have repaired that of others; and that no artifact came of it may be what somebody thinks who did
 // not hear the store's answer. It fails with fault.NotFound if the upload is no more.
@@ -73,7 +76,7 @@ func (m *Manager) copyFile(ctx context.Context, id string) error {
 		return diskError(id, err)
 	}
 	for err == nil && ctx.Err() == nil {
-		_, err = io.CopyN(to, from, roomEvery) // in the kernel, which shares the blocks where it can
+		_, err = io.CopyN(to, from, stretch) // in the kernel, which shares the blocks where it can
 	}
 	if errors.Is(err, io.EOF) {
 		err = nil

@@ -251,7 +251,7 @@ func TestNoRoomOnTheDiskIsSaid(t *testing.T) {
 		c := w.start(nil, func(_ *artifact.Deps, b *blob.Deps) { b.Limits.Bytes = 1 << 61 }).withNamespaces()
 		a, err := c.fetched(imageURL)
 		require.ErrorIs(t, err, fault.Exhausted)
-		require.Contains(t, a.Error, "no room for "+w.dir)
+		require.Contains(t, a.Error, "no room in the storage folder")
 		require.Contains(t, a.Error, "MiB free")
 		synctest.Wait()
 		require.Empty(t, w.files())

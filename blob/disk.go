@@ -15,7 +15,7 @@ func diskError(path string, err error) error {
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
 		_, free, _ := diskSpace(path)
 		return fault.Because(op, fault.Exhausted, path, err,
-			"no room for %s: %d MiB free; delete artifacts that are not needed, or give the storage folder a larger disk", path, free>>20)
+			"no room in the storage folder: %d MiB free; delete artifacts that are not needed, or give it a larger disk", free>>20)
 	}
 	return fault.Because(op, fault.Internal, path, err, "%s cannot be written; check the disk and the folder's permissions", path)
 }
@@ -39,8 +39,8 @@ func (m *Manager) spare(path string, size int64) (int64, error) {
 		return free - reserved, nil
 	}
 	return 0, fault.New("blob.Room", fault.Exhausted, path,
-		"no room for %s: it needs %d MiB of %d MiB free, and %d MiB stay reserved; delete artifacts that are not needed, or give the storage folder a larger disk",
-		path, size>>20, free>>20, reserved>>20)
+		"no room in the storage folder: it needs %d MiB of %d MiB free, and %d MiB stay reserved; delete artifacts that are not needed, or give it a larger disk",
+		size>>20, free>>20, reserved>>20)
 }
 
 // floor is what stays free of a disk of total bytes. The preset is that of the scheduler, who places guests by it.

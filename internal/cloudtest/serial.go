@@ -26,9 +26,12 @@ const shellPatience = 10 * time.Second
 const note = `s=$(dd if=$d bs=512 skip=2041 count=1 2>/dev/null|tr -d '\000');`
 
 func (g typed) Write(ctx context.Context, id, device, line string) error {
-	_, err := g.run(ctx, id, fmt.Sprintf(
-		`d=/dev/%s;%scase "$s" in *'%s'*);;*)printf '%%s\n%%s\n' "$s" '%s'|dd of=$d bs=512 seek=2041 conv=sync,notrunc,fsync 2>/dev/null;;esac`,
-		device, note, line, line))
+	said, err := g.run(ctx, id, fmt.Sprintf(
+		`d=/dev/%s;%scase "$s" in *'%s'*);;*)printf '%%s\n%%s\n' "$s" '%s'>/tmp/note;dd if=/tmp/note of=$d bs=512 seek=2041 conv=sync,notrunc,fsync;;esac;%secho "$s"`,
+		device, note, line, line, note))
+	if err == nil && !strings.Contains(said, line) {
+		err = fmt.Errorf("the guest %s did not write to its disk: %s", id, said)
+	}
 	return err
 }
 

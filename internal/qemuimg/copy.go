@@ -15,7 +15,7 @@ type To struct {
 	Compress bool         // with zstd where qemu-img knows it, else zlib
 	Base     string       // name of the QCOW2 image beneath, for the header: the copy has only what Path itself has; "" for one that is whole
 	Size     int64        // virtual size of the source in bytes
-	Room     func() error // looked at before and each second: an error ends the copy; nil if it may fill the disk
+	Room     func() error // looked at before, each second and at the end: an error ends the copy; nil if it may fill the disk
 }
 
 // Copy makes the QCOW2 image dst out of src: all that can be read there, or, with to.Base, what src itself has and nothing

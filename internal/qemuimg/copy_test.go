@@ -161,6 +161,24 @@ func TestACopyEndsWhenThereIsNoMoreRoom(t *testing.T) {
 	}
 }
 
+func TestACopyThatIsQuickHasNoMoreRoomEither(t *testing.T) {
+	dir := folder(t)
+	src := qemuimg.Source{Path: filepath.Join(dir, "src"), Format: "qcow2"}
+	if err := qemuimg.Create(t.Context(), src.Path, 1<<20, ""); err != nil {
+		t.Fatal(err)
+	}
+	dst, full := filepath.Join(dir, "dst"), errors.New("reserved")
+	err := qemuimg.Copy(t.Context(), src, dst, qemuimg.To{Size: 1 << 20, Room: func() error {
+		if _, err := os.Stat(dst); err == nil {
+			return full
+		}
+		return nil
+	}})
+	if !errors.Is(err, fault.Exhausted) || !errors.Is(err, full) {
+		t.Errorf("error is %v, want exhausted", err)
+	}
+}
+
 func TestACopyEndsWithItsContext(t *testing.T) {
 	dir := folder(t)
 	src := slow(t, dir)

@@ -49,7 +49,12 @@ func (c call) run(ctx context.Context, args ...string) error {
 		cancel(nil)
 		<-ended
 		switch {
+		case err == nil && c.room == nil:
+			return nil
 		case err == nil:
+			if err := c.room(); err != nil { // what was written since the last look was too much
+				return noRoom(c.path, err)
+			}
 			return nil
 		case ctx.Err() != nil:
 			return fault.Because(opRun, fault.Unavailable, c.path, ctx.Err(), "qemu-img was ended before it was done")

@@ -64,7 +64,11 @@ func goldenDomains() map[string]hypervisor.Domain {
 	sortDisks(buses.Disks)
 	buses.Disks = append(buses.Disks,
 		hypervisor.DomainDisk{Path: "/srv/i/hdc.iso", Format: hypervisor.ISO, Device: "hdc", Bus: "ide", CDROM: true},
-		hypervisor.DomainDisk{Path: "/srv/i/sdd.iso", Format: hypervisor.ISO, Device: "sdd", Bus: "usb", CDROM: true})
+		hypervisor.DomainDisk{Path: "/srv/i/sdd.iso", Format: hypervisor.ISO, Device: "sdd", Bus: "usb", CDROM: true},
+		hypervisor.DomainDisk{
+			Path: "/srv/c/b2.qcow2", Format: hypervisor.QCOW2, Device: "sde", Bus: "usb", CDROM: true, ReadOnly: true,
+			Backing: []string{"/srv/c/b1.qcow2"},
+		})
 	nics := plainDomain()
 	nics.Machine, nics.Video = "q35", "vga"
 	nics.NICs = append(nics.NICs,

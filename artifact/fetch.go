@@ -146,7 +146,7 @@ func (m *Manager) judge(ctx context.Context, tx *view.Txn, row row, s *status, o
 		return "", nil, errOutdated
 	case o.stored == nil:
 		s.State = Created
-		return "image unchanged at its source", extra, m.stay(tx, have.ID, versionRow(row.ID, index), usable)
+		return "image unchanged at its source", extra, m.stay(tx, have.ID, versionRow(row.ID, index))
 	}
 	s.State, s.From = Created, o.from
 	extra["bytes"], extra["received"], extra["sha512"] = o.stored.Size, o.received, o.stored.SHA512
@@ -157,7 +157,7 @@ func (m *Manager) judge(ctx context.Context, tx *view.Txn, row row, s *status, o
 		extra["repaired"] = o.repaired
 	}
 	if usable && have.SHA512 == o.stored.SHA512 {
-		return "image unchanged: its source sent the same content", extra, m.stay(tx, have.ID, versionRow(row.ID, index), usable)
+		return "image unchanged: its source sent the same content", extra, m.stay(tx, have.ID, versionRow(row.ID, index))
 	}
 	s.Index++
 	id, err := m.keep(ctx, tx, o.stored, versionRow(row.ID, s.Index))
@@ -169,14 +169,9 @@ func (m *Manager) judge(ctx context.Context, tx *view.Txn, row row, s *status, o
 	return "image fetched", extra, nil
 }
 
-// stay adds to tx that a version was asked for again just now, so that what guests boot from is kept for them.
-func (m *Manager) stay(tx *view.Txn, blobID, key string, usable bool) error {
-	if !usable {
-		return nil
-	}
-	owner := m.owner(key)
-	owner.Ahead = true
-	return m.Blobs.AddRef(tx, blobID, owner)
+// stay adds to tx that a version was asked for again just now, so that what guests boot from is kept for them, or made again.
+func (m *Manager) stay(tx *view.Txn, blobID, key string) error {
+	return m.Blobs.AddRef(tx, blobID, m.ahead(key))
 }
 
 // keep adds to tx that stored content is that of a version, and returns its blob: one that has these bytes already, so that
@@ -192,11 +187,6 @@ func (m *Manager) keep(ctx context.Context, tx *view.Txn, stored *blob.Stored, k
 	}
 	tx.Do(m.versions.Put(key, version{Blob: blobID, Created: time.Now()}))
 	return blobID, err
-}
-
-// refresh adds to tx that the bootable image of a version is wanted now, as if it were new.
-func (m *Manager) refresh(tx *view.Txn, blobID, key string) error {
-	return m.Blobs.AddRef(tx, blobID, m.ahead(key))
 }
 
 // ahead is what a version that was fetched is to its blob.

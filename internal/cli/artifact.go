@@ -16,8 +16,11 @@ import (
 )
 
 func (a *app) artifactGroup() *cobra.Command {
-	g := group("artifact", "Images and their versions", "sf-client artifact cache debian:12",
-		a.artifactCache(), a.artifactList(), a.artifactShow(), a.artifactVersions(), a.artifactDownload(), a.artifactPush(), a.artifactDelete(),
+	g := group("artifact", "Images, snapshots and labels, and their versions", "sf-client artifact cache debian:12",
+		a.artifactCache(), a.artifactUpload(), a.artifactList(), a.artifactShow(), a.artifactDownload(), a.artifactPush(), a.artifactDelete(),
+		a.artifactVersions(), a.artifactDeleteVersion(), a.artifactMaxVersions(),
+		a.artifactSharing("share", "Let every namespace use an artifact", "Only artifacts of the namespace system can be shared.", (*client.Client).ShareArtifact),
+		a.artifactSharing("unshare", "End that every namespace may use an artifact", "Instances keep what they have of it.", (*client.Client).UnshareArtifact),
 		a.eventsCommand("an artifact", "ARTIFACT", artifactNames, (*client.Client).ArtifactEvents))
 	g.AddCommand(a.metadataCommands(annotated{
 		object: "an artifact", argument: "ARTIFACT", example: "69ff59a7-5d07-43b4-8f29-bc2ef1b44f6a", complete: artifactNames,
@@ -139,33 +142,6 @@ func (a *app) artifactBlobs(blobs map[int]api.ArtifactBlob) error {
 	}
 	a.aligned("    ", fields)
 	return nil
-}
-
-func (a *app) artifactVersions() *cobra.Command {
-	return a.leaf(leaf{
-		use: "versions ARTIFACT", short: "Print the blobs of an artifact, always as JSON",
-		long:    "The formats csv and name list them.",
-		example: "sf-client artifact versions 69ff59a7-5d07-43b4-8f29-bc2ef1b44f6a", complete: artifactNames,
-		columns: []string{"index", "uuid", "state", "size"},
-		run: func(ctx context.Context, c *client.Client, args []string) error {
-			l, err := c.ArtifactVersions(ctx, args[0])
-			if err != nil {
-				return err
-			}
-			return a.versions(l)
-		},
-	})
-}
-
-func (a *app) versions(l api.List[api.IndexedBlob]) error {
-	if (a.format == formatPretty || a.format == formatSimple) && a.columns.picked == "" {
-		return a.data(l)
-	}
-	var rows [][]string
-	for _, v := range l {
-		rows = append(rows, []string{strconv.Itoa(v.Index), v.UUID, v.State, strconv.FormatInt(v.Size, 10)})
-	}
-	return a.list(listing{value: l, rows: rows, key: "uuid"})
 }
 
 func (a *app) artifactDelete() *cobra.Command {

@@ -1,7 +1,10 @@
 package cli
 
 import (
+	"cmp"
 	"context"
+	"crypto/sha512"
+	"encoding/hex"
 	"maps"
 	"slices"
 	"strconv"
@@ -16,7 +19,7 @@ import (
 
 func (a *app) blobGroup() *cobra.Command {
 	const example = "578da8b6-6f4b-4a35-9f2b-6d0c8f5e3a11"
-	g := group("blob", "What artifacts are made of", "sf-client blob show "+example, a.blobList(), a.blobShow())
+	g := group("blob", "What artifacts are made of", "sf-client blob show "+example, a.blobList(), a.blobShow(), a.blobSHA512())
 	g.AddCommand(a.metadataCommands(annotated{
 		object: "a blob", argument: "UUID", example: example, complete: blobNames,
 		get: (*client.Client).BlobMetadata,
@@ -92,6 +95,30 @@ func (a *app) blobShow() *cobra.Command {
 	})
 }
 
+func (a *app) blobSHA512() *cobra.Command {
+	const hash = "cf83e1357eefb8bdf1542850d66d8007d620e4050b5715dc83f4a921d36ce9ce47d0d13c5d85f2b0ff8318d2877eec2f63b931bd47417a81a538327af927da3e"
+	return a.leaf(leaf{
+		use: "sha512 HASH", short: "Show the blob whose content has a SHA-512", long: "HASH is in hex, as sha512sum prints it.",
+		example: "sf-client blob sha512 " + hash,
+		run: func(ctx context.Context, c *client.Client, args []string) error {
+			if sum, err := hex.DecodeString(args[0]); err != nil || len(sum) != sha512.Size {
+				return usageError{strconv.Quote(args[0]) + " is no SHA-512: want 128 hex digits, as sha512sum prints them"}
+			}
+			if can, err := c.Has(ctx, api.CanBlobSearchByHash); err != nil || !can {
+				return cmp.Or(err, failed("The server is too old to look for blobs by their checksums"))
+			}
+			b, ok, err := c.FindBlob(ctx, "sha512", strings.ToLower(args[0]))
+			if err != nil {
+				return err
+			}
+			if !ok {
+				return failed("No blob has that SHA-512")
+			}
+			return a.blob(b)
+		},
+	})
+}
+
 func (a *app) blob(b api.Blob) error {
 	i, used := imageOf(b), "never"
 	if b.LastUsed != nil {
@@ -108,6 +135,11 @@ func (a *app) blob(b api.Blob) error {
 		{"last used", used},
 		{"reference count", strconv.Itoa(b.ReferenceCount)},
 		{"locations", strings.Join(slices.Sorted(slices.Values(b.Locations)), " ")},
+		{"damaged copies", strings.Join(slices.Sorted(slices.Values(b.Damaged)), " ")},
+		{"depends on", orNone(b.DependsOn)},
+		{"sha256", orNone(b.SHA256)},
+		{"sha1", orNone(b.SHA1)},
+		{"xxh128", orNone(b.XXH128)},
 	}, more: func() error {
 		if err := a.metadata(b.Metadata); err != nil {
 			return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/shakenfist/shakenfist/api"
 	"github.com/shakenfist/shakenfist/client"
@@ -13,7 +14,7 @@ import (
 type audit map[string]int
 
 // countReferences counts the references to blobs: one for each version of an artifact, for each instance, however many of its disks
-// have the blob, and for each blob that depends on another or is made from it.
+// have the blob, for each instance whose firmware began with it, and for each blob that depends on another or is made from it.
 func countReferences(ctx context.Context, c *client.Client, blobs []api.Blob) (audit, error) {
 	instances, err := c.ListInstances(ctx, false)
 	if err != nil {
@@ -42,7 +43,43 @@ func countReferences(ctx context.Context, c *client.Client, blobs []api.Blob) (a
 			found[uuid]++
 		}
 	}
+	for _, i := range instances {
+		if uuid := found.firmwareOf(i, artifacts, blobs); uuid != "" {
+			found[uuid]++
+		}
+	}
 	return found, nil
+}
+
+// firmwareOf returns the UUID of the blob that the firmware's variables of an instance began with; "" if none. A label may mean
+// another blob by now: then it is that of its versions which lacks a reference.
+func (found audit) firmwareOf(i api.Instance, artifacts []api.Artifact, blobs []api.Blob) string {
+	template := strings.TrimPrefix(orNone(i.NVRAMTemplate), "sf://blob/")
+	if name, ok := strings.CutPrefix(template, "label:"); ok {
+		if !strings.Contains(name, "/") {
+			name = i.Namespace + "/" + name
+		}
+		template = "sf://label/" + name
+	}
+	if !strings.HasPrefix(template, "sf://") {
+		return template
+	}
+	for _, v := range artifacts {
+		if v.SourceURL != template {
+			continue
+		}
+		versions := map[string]bool{}
+		for _, b := range v.Blobs {
+			versions[b.UUID] = true
+		}
+		for _, b := range blobs {
+			if versions[b.UUID] && b.ReferenceCount > found[b.UUID] {
+				return b.UUID
+			}
+		}
+		return v.BlobUUID
+	}
+	return ""
 }
 
 // blobsOf returns the UUIDs of the blobs that an instance's disks start from.

@@ -98,8 +98,8 @@ then is a failure. See the topics exit-codes and output beneath.`,
 	root.SetFlagErrorFunc(wrongFlag)
 	a.globalFlags(root)
 	root.AddCommand(
-		a.adminGroup(), a.ansibleGroup(), a.artifactGroup(), a.backupGroup(), a.blobGroup(), a.instanceGroup(), a.interfaceGroup(), a.namespaceGroup(), a.networkGroup(),
-		a.nodeGroup(), a.versionCommand(),
+		a.adminGroup(), a.ansibleGroup(), a.artifactGroup(), a.backupGroup(), a.blobGroup(), a.instanceGroup(), a.interfaceGroup(), a.labelGroup(), a.namespaceGroup(),
+		a.networkGroup(), a.nodeGroup(), a.versionCommand(),
 	)
 	root.AddCommand(topics()...)
 	return root

@@ -16,6 +16,7 @@ import (
 func (a *app) instanceGroup() *cobra.Command {
 	g := group("instance", "Virtual machines", "sf-client instance create web1 1 1024 -d 8@debian:12 -n net1",
 		a.instanceList(), a.instanceShow(), a.instanceCreate(), a.instanceDelete(), a.instanceDeleteAll(), a.instanceInterfaces(), a.instanceConsole(),
+		a.instanceSnapshot(),
 		a.instancePower("poweron", "Start an instance", (*client.Client).PowerOn),
 		a.instancePower("poweroff", "Stop an instance as if its plug were pulled", (*client.Client).PowerOff),
 		a.eventsCommand("an instance", "INSTANCE", instanceNames, (*client.Client).InstanceEvents))

@@ -7,30 +7,46 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/shakenfist/shakenfist/api"
 	"github.com/shakenfist/shakenfist/client"
 )
 
 func (a *app) instanceShow() *cobra.Command {
+	var snapshots bool
 	return a.leaf(leaf{
 		use: "show INSTANCE", short: "Show an instance with its disks and interfaces",
-		example:  "sf-client instance show web1\nsf-client --json instance show d51aa352-368c-484c-9e4c-4542927b4277",
+		example:  "sf-client instance show web1\nsf-client --json instance show d51aa352-368c-484c-9e4c-4542927b4277\nsf-client instance show web1 -s",
 		complete: instanceNames,
+		flags:    func(f *pflag.FlagSet) { f.BoolVarP(&snapshots, "snapshots", "s", false, "the copies of its disks too") },
 		run: func(ctx context.Context, c *client.Client, args []string) error {
 			i, err := c.GetInstance(ctx, args[0])
 			if err != nil {
 				return err
 			}
-			return a.instance(i)
+			if !snapshots {
+				return a.instance(i)
+			}
+			l, err := c.InstanceSnapshots(ctx, i.UUID)
+			if err != nil {
+				return err
+			}
+			return a.instanceWith(i, append(api.List[api.Snapshot]{}, l...))
 		},
 	})
 }
 
-func (a *app) instance(i api.Instance) error {
+func (a *app) instance(i api.Instance) error { return a.instanceWith(i, nil) }
+
+// instanceWith prints an instance and the copies of its disks, unless they are nil.
+func (a *app) instanceWith(i api.Instance, snapshots api.List[api.Snapshot]) error {
 	value, err := instanceObject(i)
 	if err != nil {
 		return err
+	}
+	if snapshots != nil {
+		value["snapshots"] = snapshots
 	}
 	return a.show(record{value: value, fields: a.instanceFields(i), more: func() error {
 		a.printf("\n")
@@ -43,7 +59,10 @@ func (a *app) instance(i api.Instance) error {
 		if err := a.metadata(i.Metadata); err != nil {
 			return err
 		}
-		return a.instanceAddresses(i.Interfaces)
+		if err := a.instanceAddresses(i.Interfaces); err != nil || snapshots == nil {
+			return err
+		}
+		return a.snapshotRecord(snapshots)
 	}})
 }
 

@@ -73,12 +73,17 @@ func (a *app) transfer(what string, total, kept int64) *transfer {
 
 // Write counts b. It does not fail.
 func (t *transfer) Write(b []byte) (int, error) {
-	t.moved += int64(len(b))
+	t.moveTo(t.kept + t.moved + int64(len(b)))
+	return len(b), nil
+}
+
+// moveTo says how many bytes of the total are there.
+func (t *transfer) moveTo(done int64) {
+	t.moved = done - t.kept
 	if t.p.w != nil && time.Since(t.shown) >= redraw {
 		t.shown = time.Now()
 		t.p.replace(t.line())
 	}
-	return len(b), nil
 }
 
 // clear removes the line.

@@ -131,8 +131,17 @@ func syncFolder(path string) error {
 }
 
 func cannotWrite(path string, err error) error {
+	return failed("Cannot write %s: %v", path, bare(err))
+}
+
+func cannotRead(path string, err error) error {
+	return failed("Cannot read %s: %v", path, bare(err))
+}
+
+// bare returns what is wrong with a file without its path.
+func bare(err error) error {
 	if wrapped, ok := errors.AsType[*fs.PathError](err); ok {
-		err = wrapped.Err
+		return wrapped.Err
 	}
-	return failed("Cannot write %s: %v", path, err)
+	return err
 }

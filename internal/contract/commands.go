@@ -33,7 +33,7 @@ func artifactCommands() []Command {
 	const script = "script/artifact.txtar"
 	return []Command{
 		{Name: "artifact cache", Args: "URL", Options: sharedOptions(), Script: script},
-		{Name: "artifact upload", Args: "NAME FILE", Options: append(sharedOptions(), "--source_url"), Issue: 4},
+		{Name: "artifact upload", Args: "NAME FILE", Options: append(sharedOptions(), "--source_url"), Script: "script/upload.txtar"},
 		{Name: "artifact download", Args: "REF DEST", Script: "script/download.txtar"},
 		{
 			Name: "artifact list", Script: script,
@@ -46,17 +46,17 @@ func artifactCommands() []Command {
 		},
 		{Name: "artifact versions", Args: "REF", Script: script},
 		{Name: "artifact delete", Args: "REF", Script: script},
-		{Name: "artifact delete-version", Args: "REF N", Issue: 4},
-		{Name: "artifact max-versions", Args: "REF N", Issue: 4},
-		{Name: "artifact share", Args: "REF", Issue: 4},
-		{Name: "artifact unshare", Args: "REF", Issue: 4},
+		{Name: "artifact delete-version", Args: "REF N", Script: "script/versions.txtar"},
+		{Name: "artifact max-versions", Args: "REF N", Script: "script/versions.txtar"},
+		{Name: "artifact share", Args: "REF", Script: "script/versions.txtar"},
+		{Name: "artifact unshare", Args: "REF", Script: "script/versions.txtar"},
 		{
 			Name: "artifact events", Args: "REF", Options: eventOptions(), Script: script,
 			Columns: "timestamp,node,duration,message,extra",
 		},
 		{Name: "artifact set-metadata", Args: "REF KEY VALUE", Script: script},
 		{Name: "artifact delete-metadata", Args: "REF KEY", Script: script},
-		{Name: "label update", Args: "NAME BLOB", Issue: 4},
+		{Name: "label update", Args: "NAME BLOB", Script: "script/snapshot.txtar"},
 	}
 }
 
@@ -71,7 +71,7 @@ func blobCommands() []Command {
 			Name: "blob show", Args: "UUID", Script: script,
 			Labels: "uuid,state,actual size,virtual size,sha512,format,fetched at,last used,reference count,locations",
 		},
-		{Name: "blob sha512", Args: "HASH", Issue: 4},
+		{Name: "blob sha512", Args: "HASH", Script: "script/upload.txtar"},
 		{Name: "blob set-metadata", Args: "UUID KEY VALUE", Script: script},
 		{Name: "blob delete-metadata", Args: "UUID KEY", Script: script},
 	}
@@ -86,7 +86,7 @@ func instanceCommands() []Command {
 			Keys:    "instances",
 		},
 		{
-			Name: "instance show", Args: "REF", Script: script,
+			Name: "instance show", Args: "REF", Options: []string{"-s", "--snapshots"}, Script: script,
 			Labels: "uuid,name,namespace,cpus,memory",
 			Keys: "uuid,name,namespace,cpus,memory,disk_spec,video,node,console_port,vdi_port,vdi_tls_port,ssh_key,user_data,power_state,state," +
 				"uefi,secure_boot,nvram_template,side_channels,agent_state,network_interfaces,metadata",
@@ -110,6 +110,13 @@ func instanceCommands() []Command {
 		{Name: "instance poweron", Args: "REF", Script: script},
 		{Name: "instance poweroff", Args: "REF", Script: script},
 		{Name: "instance consoledata", Args: "REF [LENGTH]", Script: script},
+		{
+			Name: "instance snapshot", Args: "REF", Script: "script/snapshot.txtar",
+			Options: []string{
+				"-a", "--all", "-d", "--device", "-l", "--label_name", "--delete-snapshot-after-label", "--retain-snapshot-after-label",
+				"--thin", "--flatten",
+			},
+		},
 	}
 }
 
@@ -121,13 +128,6 @@ func laterInstanceCommands() []Command {
 		{Name: "instance consoledelete", Args: "REF", Issue: 6},
 		{Name: "instance vdiconsole", Args: "REF", Issue: 6},
 		{Name: "instance vdiconsolefile", Args: "REF", Issue: 6},
-		{
-			Name: "instance snapshot", Args: "REF", Issue: 4,
-			Options: []string{
-				"-a", "--all", "-d", "--device", "-l", "--label_name", "--delete-snapshot-after-label", "--retain-snapshot-after-label",
-				"--thin", "--flatten",
-			},
-		},
 		{Name: "instance upload", Args: "REF SOURCE DEST", Issue: 7},
 		{Name: "instance execute", Args: "REF COMMAND", Issue: 7},
 		{Name: "instance download", Args: "REF SOURCE DEST", Issue: 7},

@@ -100,7 +100,8 @@ func (m *Manager) wantSnapshot(ctx context.Context, tx *view.Txn, id string, r S
 	if !ok {
 		return nil, errNotFound(op, id)
 	}
-	if i, _ := m.get(id); i.State != Created {
+	was, _ := m.statuses.Get(id)
+	if i := m.join(row, was.Value); i.State != Created {
 		return nil, fault.New(op, fault.NotReady, id, "instance %s is not ready (%s)", id, i.State)
 	}
 	if waiting := len(m.waiting(id)); waiting >= maxWaiting {
@@ -137,7 +138,8 @@ func (m *Manager) wantSnapshot(ctx context.Context, tx *view.Txn, id string, r S
 		return nil, fault.Wrap(op, id, err)
 	}
 	key := id + "/" + turn.String()
-	tx.Check(m.rows.At(row, id), store.Absent(m.takings.Key(key)))
+	// An instance that is lost with its node changes its status alone, and then nobody would take this.
+	tx.Check(m.rows.At(row, id), m.statuses.At(was, id), store.Absent(m.takings.Key(key)))
 	tx.Do(m.takings.Put(key, t), m.events.Op(ctx, about(id), event.Audit, "snapshot request", map[string]any{"devices": devices, "thin": t.Thin}))
 	return taken, nil
 }

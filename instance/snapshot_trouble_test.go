@@ -239,6 +239,30 @@ func TestSnapshotsOnADeletedNodeEnd(t *testing.T) {
 	})
 }
 
+func TestASnapshotIsNotWantedOfAnInstanceThatIsJustLost(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		lost, left := two(t)
+		i := lost.made(t, on("vm", "n1"))
+		require.NoError(t, lost.stop())
+		time.Sleep(time.Minute)
+		var once sync.Once
+		left.onStep(func(_ context.Context, s step.Step) error {
+			if s.Name == "commit want snapshot" && !s.After {
+				once.Do(func() {
+					left.deleteFirst(t)
+					left.wait(t, i.ID, instance.Error)
+				})
+			}
+			return nil
+		})
+		_, err := left.Instances.Snapshot(t.Context(), i.ID, instance.SnapshotRequest{})
+		require.ErrorIs(t, err, fault.NotReady, "nobody is there who could ever take it")
+		for key := range dump(t, left.Store) {
+			require.NotContains(t, key, "snapshot/"+i.ID)
+		}
+	})
+}
+
 // instant is a step of a snapshot's life: the nth of its name.
 type instant struct {
 	name  string

@@ -56,7 +56,7 @@ func artifactCommands() []Command {
 		},
 		{Name: "artifact set-metadata", Args: "REF KEY VALUE", Script: script},
 		{Name: "artifact delete-metadata", Args: "REF KEY", Script: script},
-		{Name: "label update", Args: "NAME BLOB", Script: "script/snapshot.txtar"},
+		{Name: "label update", Args: "NAME BLOB", Script: "script/label.txtar"},
 	}
 }
 

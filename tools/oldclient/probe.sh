@@ -12,10 +12,11 @@ for path in /api /api/ //api//; do
     is "$path has the same words" "$(grep "<li>" <<<"$BODY")" "$words"
 done
 has "the root page has the words of what works" cluster-cacert cluster-resources artifact-metadata blob-metadata events-by-type \
-    get-instance-namespace list-addresses get-network-namespace provide-dns interface-metadata node-get node-metadata node-process-metrics
+    get-instance-namespace list-addresses get-network-namespace provide-dns interface-metadata node-get node-metadata node-process-metrics \
+    artifact-upload-types blob-search-by-hash blob-hash-sha1 blob-hash-sha256 blob-hash-xxh128
 send GET /
 lacks "the root page does not promise reads in pieces, which never end" blob-data-limit
-lacks "the root page does not promise what comes later" artifact-upload-types blob-search-by-hash instance-execute instance-put-blob \
+lacks "the root page does not promise what comes later" instance-execute instance-put-blob \
     hot-plug-interface route-addresses extra-dns-entries instance-screenshot vdi-console-helper agentoperations-crud
 
 send GET /

@@ -104,14 +104,19 @@ func Commit(ctx context.Context, overlay, base string, beneath ...string) error 
 	if err != nil {
 		return err
 	}
-	if err := (call{path: base, size: h.Size}).run(ctx, "commit", "-q", "-d", name); err != nil {
-		return err
-	}
 	f, err := os.Open(base)
 	if err != nil {
 		return fault.Because(op, fault.Internal, base, err, "the image cannot be opened")
 	}
 	defer f.Close() //nolint:errcheck // only synced
+	info, err := f.Stat()
+	if err != nil {
+		return fault.Because(op, fault.Internal, base, err, "the image cannot be looked at")
+	}
+	// Both are ours. A base whose guest was killed may have clusters that nobody refers to any more, beyond its virtual size.
+	if err := (call{path: base, size: h.Size + info.Size()}).run(ctx, "commit", "-q", "-d", name); err != nil {
+		return err
+	}
 	if err := f.Sync(); err != nil {
 		return fault.Because(op, fault.Internal, base, err, "the image cannot be written to disk")
 	}

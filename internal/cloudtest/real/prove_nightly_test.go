@@ -29,3 +29,11 @@ func TestProveNightly(t *testing.T) {
 		keeps+1, keeps)
 	t.Logf("proof: copies of all disks of a guest at once, of one, and of one that was off: other guests boot with them; nothing left on the host; in all %s", round(time.Since(began)))
 }
+
+// TestProveASmallDisk says how everything ends that needs room where there is none, and that it works when there is.
+func TestProveASmallDisk(t *testing.T) {
+	fillsUp(t)
+	if !t.Failed() {
+		t.Log("proof: a small disk: each failed alone, nothing of it was left, and the running guest went on; with room again the same worked, with nothing else done")
+	}
+}

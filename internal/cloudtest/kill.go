@@ -23,17 +23,33 @@ type Kills struct {
 // a step comes may differ from life to life.
 const attempts = 4
 
-// KillEverywhere runs a life once, of a network, an instance from an image, and the end of both, to see its steps. Then, for
-// every one that pick chooses, it lives again in a fresh world, kills the process there, starts another and asserts that what
-// was asked for comes true: an accepted instance gets to created, a wanted end is reached, and nothing is left behind.
+// Course brings a world to where everything was made that its life is about. What is there already is used, so that it can be
+// run again after it was cut off. It returns what was accepted, "" if nothing was, which must be the same then.
+type Course func(ctx context.Context, p *Process, w World) (accepted string, err error)
+
+// upOne is the course to a network and an instance from an image.
+func upOne(ctx context.Context, p *Process, w World) (string, error) {
+	i, err := Up(ctx, p.Client, w.Image())
+	return i.UUID, err
+}
+
+// KillEverywhere is KillInCourse of a life of a network, an instance from an image, and the end of both.
 func KillEverywhere(t *testing.T, fresh func(testing.TB) World, patience time.Duration, pick func([]Point) []Point) Kills {
 	t.Helper()
-	all := record(t, fresh, patience)
+	return KillInCourse(t, fresh, upOne, patience, pick)
+}
+
+// KillInCourse goes through a life once, the course and the end of all that it made, to see its steps. Then, for every one
+// that pick chooses, it lives again in a fresh world, kills the process there, starts another and asserts that what was
+// asked for comes true: what was accepted comes to be, a wanted end is reached, and nothing is left behind.
+func KillInCourse(t *testing.T, fresh func(testing.TB) World, course Course, patience time.Duration, pick func([]Point) []Point) Kills {
+	t.Helper()
+	all := record(t, fresh, course, patience)
 	k := Kills{Steps: len(all) / 2}
 	for _, point := range pick(all) {
 		reached := false
 		for range attempts {
-			took, hit := killAt(t, fresh, patience, point)
+			took, hit := killAt(t, fresh, course, patience, point)
 			if reached = hit; hit {
 				k.Longest = max(k.Longest, took)
 				break
@@ -49,14 +65,14 @@ func KillEverywhere(t *testing.T, fresh func(testing.TB) World, patience time.Du
 }
 
 // record lives once, undisturbed, and returns the points it went through.
-func record(t *testing.T, fresh func(testing.TB) World, patience time.Duration) []Point {
+func record(t *testing.T, fresh func(testing.TB) World, course Course, patience time.Duration) []Point {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	w := fresh(t)
 	defer w.Close(t)
 	p := w.Boot(ctx, t, Point{})
-	_, err := Up(ctx, p.Client, w.Image())
+	_, err := course(ctx, p, w)
 	require.NoError(t, err)
 	require.NoError(t, Down(ctx, p.Client))
 	require.Empty(t, Remaining(ctx, t, w))
@@ -74,7 +90,7 @@ func movesEvents(p Point) bool {
 }
 
 // killAt lives until the point kills the process, and then goes on with another.
-func killAt(t *testing.T, fresh func(testing.TB) World, patience time.Duration, point Point) (took time.Duration, hit bool) {
+func killAt(t *testing.T, fresh func(testing.TB) World, course Course, patience time.Duration, point Point) (took time.Duration, hit bool) {
 	t.Helper()
 	t.Run(strings.ReplaceAll(point.String(), " ", "_"), func(t *testing.T) {
 		ctx, cancel := context.WithTimeoutCause(t.Context(), patience, errors.New("not as wanted in "+patience.String()))
@@ -82,7 +98,7 @@ func killAt(t *testing.T, fresh func(testing.TB) World, patience time.Duration, 
 		w := fresh(t)
 		defer w.Close(t)
 		p := w.Boot(ctx, t, point)
-		accepted, ending := live(ctx, p, w.Image())
+		accepted, ending := live(ctx, p, w, course)
 		p.Stop()
 		if hit = p.dead(); !hit {
 			return
@@ -91,10 +107,10 @@ func killAt(t *testing.T, fresh func(testing.TB) World, patience time.Duration, 
 		p = w.Boot(ctx, t, Point{})
 		defer p.Stop()
 		if !ending {
-			i, err := Up(ctx, p.Client, w.Image())
+			made, err := course(ctx, p, w)
 			require.NoError(t, err)
 			if accepted != "" {
-				require.Equal(t, accepted, i.UUID, "the instance that was accepted is the one that came to be")
+				require.Equal(t, accepted, made, "what was accepted is what came to be")
 			}
 		}
 		require.NoError(t, Down(ctx, p.Client))
@@ -104,17 +120,16 @@ func killAt(t *testing.T, fresh func(testing.TB) World, patience time.Duration, 
 	return took, hit
 }
 
-// live goes through a life until the process dies. It returns the instance that was accepted, if any, and whether its end
-// was asked for.
-func live(ctx context.Context, p *Process, image string) (accepted string, ending bool) {
+// live goes through a life until the process dies. It returns what was accepted, if anything, and whether its end was asked
+// for.
+func live(ctx context.Context, p *Process, w World, course Course) (accepted string, ending bool) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		i, err := Up(ctx, p.Client, image)
-		accepted = i.UUID
-		if err != nil {
+		var err error
+		if accepted, err = course(ctx, p, w); err != nil {
 			return
 		}
 		ending = true

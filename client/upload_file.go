@@ -17,6 +17,7 @@ type UploadOptions struct {
 	Hashed func(done, size int64) // how many bytes were read to see whether the server has them
 	Sent   func(done, size int64) // how many bytes the server has of size; 0 if that is not known
 	Known  func(b api.Blob)       // the server has the content already, as this blob; nothing is sent
+	Check  func()                 // all is sent; from now on the server checks it
 }
 
 // UploadFile makes content, which is size bytes long, an artifact or its next version, and returns the artifact. R says which;
@@ -33,7 +34,7 @@ func (c *Client) UploadFile(ctx context.Context, name string, content io.ReaderA
 	if a, ok, err := c.fromKnown(ctx, name, sum, size, r, o); ok || err != nil {
 		return a, err
 	}
-	return c.fromUpload(ctx, name, r, func(uuid string) (string, int64, error) {
+	return c.fromUpload(ctx, name, r, o, func(uuid string) (string, int64, error) {
 		return sum, size, c.SendUpload(ctx, uuid, content, size, o.Sent)
 	})
 }
@@ -43,7 +44,7 @@ func (c *Client) UploadStream(ctx context.Context, name string, content io.Reade
 	if err := c.takesType(ctx, r); err != nil {
 		return api.Artifact{}, err
 	}
-	return c.fromUpload(ctx, name, r, func(uuid string) (string, int64, error) {
+	return c.fromUpload(ctx, name, r, o, func(uuid string) (string, int64, error) {
 		sum := sha512.New()
 		size, err := c.StreamUpload(ctx, uuid, io.TeeReader(content, sum), func(done int64) {
 			if o.Sent != nil {
@@ -92,7 +93,7 @@ func (c *Client) fromKnown(ctx context.Context, name, sum string, size int64, r 
 }
 
 // fromUpload makes an artifact of what send adds to an upload, and returns the SHA-512 and size of.
-func (c *Client) fromUpload(ctx context.Context, name string, r api.UploadArtifact, send func(uuid string) (sum string, size int64, err error)) (api.Artifact, error) {
+func (c *Client) fromUpload(ctx context.Context, name string, r api.UploadArtifact, o UploadOptions, send func(uuid string) (sum string, size int64, err error)) (api.Artifact, error) {
 	u, err := c.CreateUpload(ctx)
 	if err != nil {
 		return api.Artifact{}, err
@@ -101,6 +102,9 @@ func (c *Client) fromUpload(ctx context.Context, name string, r api.UploadArtifa
 	if err != nil {
 		c.discard(ctx, u.UUID)
 		return api.Artifact{}, err
+	}
+	if o.Check != nil {
+		o.Check()
 	}
 	r.UploadUUID, r.BlobUUID = &u.UUID, nil
 	a, err := c.whenChecked(ctx, name, r)

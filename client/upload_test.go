@@ -169,10 +169,13 @@ func TestWhatCanBeReadOnlyOnceIsSentAllTheSame(t *testing.T) {
 		content := bytes.Repeat([]byte("0123456789"), 3<<20) // four pieces
 		b := &inbox{t: t, takes: []int{-1, 12345, 0}, busy: 3}
 		var sent int64
+		checked := false
 		a, err := b.client().UploadStream(t.Context(), "x", bytes.NewReader(content), api.UploadArtifact{}, client.UploadOptions{
-			Sent: func(done, _ int64) { sent = done },
+			Sent:  func(done, _ int64) { sent = done },
+			Check: func() { checked = true },
 		})
 		require.NoError(t, err)
+		require.True(t, checked)
 		require.Equal(t, "a1", a.UUID)
 		require.True(t, bytes.Equal(content, b.got))
 		require.EqualValues(t, len(content), sent)

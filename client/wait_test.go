@@ -11,6 +11,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/shakenfist/shakenfist/api"
 	"github.com/shakenfist/shakenfist/client"
 	"github.com/shakenfist/shakenfist/fault"
@@ -215,4 +217,56 @@ func TestConsoleDataIsStreamed(t *testing.T) {
 	if rest, err := io.ReadAll(data); err != nil || string(rest) != "rest" {
 		t.Errorf("got %q, %v", rest, err)
 	}
+}
+
+func TestCopiesAreWaitedForUntilEachIsThereOrOneFailed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		looks := [][]api.Snapshot{
+			{},
+			{copyOf("b1", api.StateInitial), copyOf("other", api.StateError)},
+			{copyOf("b1", api.StateCreated), copyOf("b2", api.StateInitial)},
+			{copyOf("b2", api.StateCreated), copyOf("b1", api.StateCreated)},
+		}
+		c := showing(t, &looks)
+		seen := 0
+		l, err := c.WaitSnapshots(t.Context(), "web1", []string{"b1", "b2"}, func([]api.Snapshot) { seen++ })
+		require.NoError(t, err)
+		require.Equal(t, 4, seen)
+		require.Equal(t, []string{"b1", "b2"}, []string{l[0].BlobUUID, l[1].BlobUUID})
+
+		looks = [][]api.Snapshot{{copyOf("b1", api.StateInitial), copyOf("b2", api.StateError)}}
+		l, err = c.WaitSnapshots(t.Context(), "web1", []string{"b1", "b2"}, nil)
+		require.NoError(t, err)
+		require.Equal(t, api.StateError, l[1].State)
+
+		looks = [][]api.Snapshot{{copyOf("b1", api.StateInitial)}, {}}
+		_, err = c.WaitSnapshots(t.Context(), "web1", []string{"b1"}, nil)
+		require.ErrorIs(t, err, fault.NotFound)
+		require.Contains(t, fault.Text(err), "was deleted while it was waited for")
+
+		looks = [][]api.Snapshot{{copyOf("b1", api.StateInitial)}}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		_, err = c.WaitSnapshots(ctx, "web1", []string{"b1"}, nil)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.Contains(t, fault.Text(err), "the state is still initial")
+	})
+}
+
+// showing is a client of a server that shows these lists of copies, the last one for ever.
+func showing(t *testing.T, looks *[][]api.Snapshot) *client.Client {
+	t.Helper()
+	s := newScript(t)
+	s.on("GET /instances/web1/snapshot", func(w http.ResponseWriter, r *http.Request) {
+		say(200, (*looks)[0])(w, r)
+		if len(*looks) > 1 {
+			*looks = (*looks)[1:]
+		}
+	})
+	return s.client(nil)
+}
+
+func copyOf(blob, state string) api.Snapshot {
+	return api.Snapshot{BlobUUID: blob, Blob: api.Blob{State: state}}
 }

@@ -76,10 +76,21 @@ func (n *uploadFlags) request() api.UploadArtifact {
 // upload makes a file an artifact, with lines that say how far it is.
 func (a *app) upload(ctx context.Context, c *client.Client, name, path string, r api.UploadArtifact) (api.Artifact, error) {
 	s := uploading{app: a}
-	defer s.clear()
+	defer func() {
+		s.clear()
+		if ctx.Err() != nil && !s.sent { // nothing stays of it, and nothing goes on
+			a.changing.Store(false)
+		}
+	}()
 	o := client.UploadOptions{
 		Hashed: func(done, size int64) { s.show("Reading "+name, done, size) },
 		Sent:   func(done, size int64) { s.show("Sending "+name, done, size) },
+		Check: func() {
+			s.clear()
+			s.sent = true
+			s.line = a.transfer(name, 0, 0)
+			s.line.p.show("sent and being checked", "")
+		},
 		Known: func(b api.Blob) {
 			s.clear()
 			a.tellf("The cloud has that content already, as blob %s; nothing was sent.\n", b.UUID)
@@ -118,6 +129,7 @@ type uploading struct {
 	app  *app
 	what string
 	line *transfer // nil before the first part
+	sent bool      // all of it
 }
 
 // show is told how many bytes of size have been worked on.

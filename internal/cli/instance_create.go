@@ -36,10 +36,12 @@ func (a *app) instanceCreate() *cobra.Command {
 	cmd := a.leaf(leaf{
 		use: "create NAME CPUS MEMORY", short: "Create an instance",
 		long: "MEMORY is in MiB. At least one disk is needed; the first one is the root disk. Interfaces come in the order floated, " +
-			"network, networkspec, disks in the order disk, diskspec.\n\nUnless --async is continue, this waits until the instance is " +
+			"network, networkspec, disks in the order disk, diskspec. The base of a disk is the URL of an image or a shorthand such as debian:12; " +
+			"label:NAME; or what the cloud has as sf://upload/NAMESPACE/NAME, sf://snapshot/ARTIFACT, sf://instance/UUID/DEVICE or sf://blob/UUID.\n\nUnless --async is continue, this waits until the instance is " +
 			"made, and fails if it can't be.",
 		example: `sf-client instance create web1 1 1024 -d 8@debian:12 -n net1
 sf-client instance create web2 2 2048 -d 20@debian:12 -d 50 -n net1@10.0.0.9 -i ~/.ssh/id_ed25519.pub -u cloud-init.yaml
+sf-client instance create web4 1 1024 -d 8@label:tested -n net1
 sf-client --async block instance create db1 4 8192 -D size=40,base=debian:12,bus=scsi -N network_uuid=net1,model=e1000
 sf-client instance create web3 1 1024 -d 8@debian:12 -m 'tags=["web"]' -m 'affinity={"web":-1}'
 sf-client instance create big1 32 65536 -d 400 --dry-run`,

@@ -56,6 +56,9 @@ func (p *progress) replace(line string) {
 // redraw is how often at most a transfer's line is replaced.
 const redraw = 200 * time.Millisecond
 
+// settled is how long a transfer must have been going on for its rate to mean something.
+const settled = 50 * time.Millisecond
+
 // transfer is the line of bytes on their way. It is an io.Writer that counts what is written to it, to stand beside the
 // real one in an io.MultiWriter. It is for one goroutine.
 type transfer struct {
@@ -92,8 +95,8 @@ func (t *transfer) clear() { t.p.clear() }
 // line returns how far the transfer is: a bar, bytes, the rate since the start, and when it will be done at that rate.
 func (t *transfer) line() string {
 	done, rate := t.kept+t.moved, 0.0
-	if elapsed := time.Since(t.p.start).Seconds(); elapsed > 0 {
-		rate = float64(t.moved) / elapsed
+	if elapsed := time.Since(t.p.start); elapsed >= settled {
+		rate = float64(t.moved) / elapsed.Seconds()
 	}
 	if t.total <= 0 {
 		return fmt.Sprintf("%s: %s, %s/s", t.p.what, bytesText(float64(done)), bytesText(rate))

@@ -46,7 +46,7 @@ func (m *Manager) IngestFile(ctx context.Context, path string, c Content) (*Stor
 		c.Reader = f
 		return m.Ingest(ctx, c)
 	}
-	s, err := m.reserve(c)
+	s, err := m.reserve(ctx, c)
 	if err != nil {
 		return nil, err
 	}

@@ -36,7 +36,7 @@ type Writer struct {
 // Begin begins to store content, whose Reader is not used. It fails with fault.Invalid if it is too large or its checksum
 // cannot be one, with fault.Conflict if there is a blob of its ID, and with fault.Exhausted if the disk has no room.
 func (m *Manager) Begin(ctx context.Context, c Content) (*Writer, error) {
-	s, err := m.reserve(c)
+	s, err := m.reserve(ctx, c)
 	if err != nil {
 		return nil, err
 	}
@@ -49,7 +49,7 @@ func (m *Manager) Begin(ctx context.Context, c Content) (*Writer, error) {
 }
 
 // reserve protects the files of content that is to be stored.
-func (m *Manager) reserve(c Content) (*Stored, error) {
+func (m *Manager) reserve(ctx context.Context, c Content) (*Stored, error) {
 	const op = "blob.Begin"
 	if err := c.Sum.check(); err != nil {
 		return nil, err
@@ -59,14 +59,28 @@ func (m *Manager) reserve(c Content) (*Stored, error) {
 		s.ID = uuid.NewString()
 	} else if uuid.Validate(s.ID) != nil {
 		return nil, fault.New(op, fault.Invalid, s.ID, "the ID of a blob is a UUID, not %q", s.ID)
-	} else if _, there := m.rows.Get(s.ID); there {
-		return nil, fault.New(op, fault.Conflict, s.ID, "there is a blob %s already", s.ID)
+	} else if err := m.unused(ctx, s.ID); err != nil {
+		return nil, err
 	}
 	if s.Modified.IsZero() {
 		s.Modified = s.FetchedAt
 	}
 	s.release = m.Hold(s.ID)
 	return s, nil
+}
+
+// unused fails with fault.Conflict if there is a blob of an ID. Where a file has its name, that it is not in the view proves
+// nothing before the view is fresh: the file is a leftover, or else the blob's commit succeeded and its answer was lost.
+func (m *Manager) unused(ctx context.Context, id string) error {
+	if _, there := m.rows.Get(id); !there && exists(m.Path(id)) {
+		if err := m.View.Fresh(ctx); err != nil {
+			return err
+		}
+	}
+	if _, there := m.rows.Get(id); there || m.rows.Unreadable(id) {
+		return fault.New("blob.Begin", fault.Conflict, id, "there is a blob %s already", id)
+	}
+	return nil
 }
 
 // folder makes the folder in which the content of a blob lies.

@@ -34,17 +34,29 @@ func onStage(t *testing.T, play func(context.Context, testing.TB, cloudtest.Stag
 }
 
 func TestNightlyWithThinCopies(t *testing.T) {
-	onStage(t, func(ctx context.Context, t testing.TB, s cloudtest.Stage) { s.Nightly(ctx, t, 2, true) })
+	onStage(t, func(ctx context.Context, t testing.TB, s cloudtest.Stage) {
+		t.Helper()
+		s.Nightly(ctx, t, 2, true)
+	})
 }
 
 func TestNightlyWithWholeCopies(t *testing.T) {
-	onStage(t, func(ctx context.Context, t testing.TB, s cloudtest.Stage) { s.Nightly(ctx, t, 2, false) })
+	onStage(t, func(ctx context.Context, t testing.TB, s cloudtest.Stage) {
+		t.Helper()
+		s.Nightly(ctx, t, 2, false)
+	})
 }
 
 func TestCopiesOfAllDisksOfOneAndOfOneThatIsOff(t *testing.T) {
-	onStage(t, func(ctx context.Context, t testing.TB, s cloudtest.Stage) { s.Copies(ctx, t) })
+	onStage(t, func(ctx context.Context, t testing.TB, s cloudtest.Stage) {
+		t.Helper()
+		s.Copies(ctx, t)
+	})
 }
 
 func TestFirmwareBeginsWithVariablesOfAnother(t *testing.T) {
-	onStage(t, func(ctx context.Context, t testing.TB, s cloudtest.Stage) { s.Variables(ctx, t) })
+	onStage(t, func(ctx context.Context, t testing.TB, s cloudtest.Stage) {
+		t.Helper()
+		s.Variables(ctx, t)
+	})
 }

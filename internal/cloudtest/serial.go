@@ -19,6 +19,9 @@ import (
 // keep is text in a sector of the disk that nothing else uses.
 type typed struct{ c *client.Client }
 
+// bootPatience is within how long a guest must have booted, on a busy machine without virtualisation.
+const bootPatience = 3 * time.Minute
+
 // shellPatience is within how long a shell must answer before it is asked again: it may not have listened yet.
 const shellPatience = 10 * time.Second
 
@@ -41,7 +44,9 @@ func (g typed) Read(ctx context.Context, id, device string) (string, error) {
 
 // run has the shell of a guest run a command, once or more often, and returns what it says on the console.
 func (g typed) run(ctx context.Context, id, command string) (string, error) {
-	if _, err := Console(ctx, g.c, id, "TINY-READY"); err != nil {
+	booting, cancel := context.WithTimeout(ctx, bootPatience)
+	defer cancel()
+	if _, err := Console(booting, g.c, id, "TINY-READY"); err != nil {
 		return "", err
 	}
 	out, err := exec.CommandContext(ctx, "virsh", "-c", "qemu:///system", "ttyconsole", id).CombinedOutput()

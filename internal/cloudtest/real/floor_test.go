@@ -1,6 +1,7 @@
 package real_test
 
 import (
+	"bytes"
 	"context"
 	"net/http"
 	"net/http/httptest"
@@ -163,7 +164,7 @@ func (s *small) fetchWorks(ctx context.Context, t *testing.T, url string) {
 }
 
 // part is what an upload sends at once.
-var part = strings.Repeat("what fills a disk\n", 64<<10)
+func part() []byte { return bytes.Repeat([]byte("what fills a disk\n"), 64<<10) }
 
 // uploadFails sends parts until there is no more room, and returns the upload.
 func (s *small) uploadFails(ctx context.Context, t *testing.T) api.Upload {
@@ -174,7 +175,7 @@ func (s *small) uploadFails(ctx context.Context, t *testing.T) api.Upload {
 	for err == nil {
 		sent++
 		require.Less(t, sent, 16)
-		_, err = s.c.AppendUpload(ctx, u.UUID, []byte(part))
+		_, err = s.c.AppendUpload(ctx, u.UUID, part())
 	}
 	require.ErrorIs(t, err, fault.Exhausted)
 	require.ErrorContains(t, err, "no room")
@@ -186,9 +187,9 @@ func (s *small) uploadFails(ctx context.Context, t *testing.T) api.Upload {
 func (s *small) uploadWorks(ctx context.Context, t *testing.T, u api.Upload) {
 	t.Helper()
 	for n := range 16 {
-		total, err := s.c.AppendUpload(ctx, u.UUID, []byte(part))
+		total, err := s.c.AppendUpload(ctx, u.UUID, part())
 		require.NoError(t, err)
-		require.EqualValues(t, (n+1)*len(part), total)
+		require.EqualValues(t, (n+1)*len(part()), total)
 	}
 	other := "other"
 	_, err := s.c.UploadArtifact(ctx, "large", api.UploadArtifact{UploadUUID: &u.UUID, Type: &other})

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/shakenfist/shakenfist/api"
 )
@@ -101,20 +100,19 @@ func snapshotUp(ctx context.Context, a *tenant, name string, most int, r api.Tak
 	})
 }
 
-// OfImages chooses from those points that a life of instances does not have, or not with images and disks that are copied.
+// OfImages chooses from the points of the steps that make, copy and drop content on a host, and record that.
 func OfImages(pick func([]Point) []Point) func([]Point) []Point {
 	return func(all []Point) []Point {
-		return pick(slices.DeleteFunc(slices.Clone(all), func(p Point) bool {
-			return !slices.ContainsFunc(imageSteps(), func(s string) bool { return strings.Contains(p.Step, s) })
-		}))
+		return pick(slices.DeleteFunc(slices.Clone(all), func(p Point) bool { return !slices.Contains(imageSteps(), p.Step) }))
 	}
 }
 
-// imageSteps are parts of the names of the steps that make, copy and drop content.
 func imageSteps() []string {
 	return []string{
-		"qemu-img", "blob", "snapshot", "Hold", "Release", "CopyDisk", "Convert", "merge", "pivot", "held", "disks stand still",
-		"upload", "label", "artifact", "transcode", "image", "rename disk",
+		"exec qemu-img", "rename disk", "rename blob", "link blob", "hypervisor.Convert", "commit conclude fetch", "commit keep transcode",
+		"hypervisor.Hold", "libvirt snapshot", "commit want snapshot", "commit disks stand still", "hypervisor.CopyDisk", "commit record snapshot",
+		"hypervisor.Release", "libvirt merge", "libvirt pivot", "libvirt pivot disk", "remove held file", "remove snapshot copy",
+		"commit end snapshot", "commit set label", "create upload file", "commit create upload", "commit add artifact version", "commit end blob",
 	}
 }
 

@@ -6,14 +6,57 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"testing"
 
+	"github.com/shakenfist/shakenfist"
 	"github.com/shakenfist/shakenfist/api"
 	"github.com/shakenfist/shakenfist/fault"
 	"github.com/shakenfist/shakenfist/instance/hypervisor/simhv"
+	"github.com/shakenfist/shakenfist/internal/step"
 )
 
 // Copying is a story of snapshots: whole, thin, of all of a guest, of one that is off, and a chain of which the middle goes.
-func Copying() Story { return galleryStory(12, copying) }
+// Guests write while their disks are copied.
+func Copying() Story {
+	story := galleryStory(12, copying)
+	begin := story.begin
+	story.begin = func(t testing.TB) (*Simulated, []act) {
+		t.Helper()
+		s, acts := begin(t)
+		preset := s.change
+		s.change = func(c *shakenfist.Config) {
+			preset(c)
+			c.Steps = s.busily(c.Steps)
+		}
+		return s, acts
+	}
+	return story
+}
+
+// meanwhile is what guests write while their disks are held.
+const meanwhile = "meanwhile"
+
+// busily is a hook that has a guest write when its disks were held, whatever becomes of the process that held them.
+func (s *Simulated) busily(hook step.Hook) step.Hook {
+	return func(ctx context.Context, now step.Step) error {
+		if now.Name == "hypervisor.Hold" && now.After {
+			_ = s.Parts.Hypervisor.Write(now.Ref, "vda", meanwhile) // one that is off does not
+		}
+		return hook(ctx, now)
+	}
+}
+
+// noticed tells whether a guest has what it wrote meanwhile.
+func noticed(name string) func(context.Context, *tenant) (string, error) {
+	return func(ctx context.Context, a *tenant) (has string, err error) {
+		err = onDisk(ctx, a, name, func(d *simhv.Driver, id string) error {
+			text, err := d.Read(id, "vda")
+			has = fmt.Sprint(strings.Contains(text, meanwhile))
+			return err
+		})
+		return has, err
+	}
+}
 
 func copying(*gallery) []act {
 	return append(originals(), chain()...)
@@ -42,6 +85,7 @@ func originals() []act {
 		},
 		{name: "write", look: reads("web1"), wanted: "first", do: writes("web1", "first")},
 		{name: "copy the first disk", look: copies("web1"), wanted: "vda whole", do: copyOf("web1", "vda", 1, api.TakeSnapshot{Flatten: true})},
+		{name: "what was written meanwhile is there", look: noticed("web1"), wanted: "true", do: pass(0)},
 		{name: "write more", look: reads("web1"), wanted: "first second", do: writes("web1", "second")},
 		{
 			name: "copy all, thin", look: copies("web1"), wanted: "nvram whole, vda thin, vda whole",
@@ -59,6 +103,7 @@ func originals() []act {
 			name: "power on", look: guests, wanted: "web1 created on",
 			do: func(ctx context.Context, a *tenant) error { return a.admin().PowerOn(ctx, "web1") },
 		},
+		{name: "all that was written is there", look: both(reads("web1"), noticed("web1")), wanted: "first second; true", do: pass(0)},
 		{
 			name: "keep two copies", look: copies("web1"), wanted: "nvram whole, vda thin, vda whole",
 			do: func(ctx context.Context, a *tenant) error {
@@ -153,7 +198,7 @@ func reads(name string) func(context.Context, *tenant) (string, error) {
 	return func(ctx context.Context, a *tenant) (words string, err error) {
 		err = onDisk(ctx, a, name, func(d *simhv.Driver, id string) error {
 			text, err := d.Read(id, "vda")
-			lines := slices.DeleteFunc(strings.Split(text, "\n"), func(l string) bool { return l == "" || strings.HasPrefix(l, "boot ") })
+			lines := slices.DeleteFunc(strings.Split(text, "\n"), func(l string) bool { return l == "" || l == meanwhile || strings.HasPrefix(l, "boot ") })
 			words = strings.Join(lines, " ")
 			return err
 		})

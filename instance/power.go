@@ -3,7 +3,6 @@ package instance
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/shakenfist/shakenfist/event"
@@ -141,7 +140,7 @@ func (m *Manager) turnPower(ctx context.Context, row row) error {
 var errCopying = fault.New("instance.powerUp", fault.NotReady, "", "a snapshot of the instance is being taken")
 
 // powerUp starts the guest with a fresh config drive and its present definition. One that runs is left alone. It fails with
-// errCopying while a snapshot has the disks, or began with them in the process before this one.
+// errCopying while a snapshot has the disks, or began with them, be it in the process before this one.
 func (m *Manager) powerUp(ctx context.Context, row row) error {
 	m.mu.Lock()
 	runs := m.observed[row.ID].power == hypervisor.PowerOn
@@ -149,18 +148,16 @@ func (m *Manager) powerUp(ctx context.Context, row row) error {
 	if runs {
 		return nil
 	}
-	s, _ := m.statuses.Get(row.ID)
-	held := func() bool { return slices.ContainsFunc(copyable(s.Value), isHeld) }
-	// A snapshot that can't let go tries again by itself, with pauses. To seize the disks would cut these short: giving them
+	// A snapshot that can't go on tries again by itself, with pauses. To seize the disks would cut these short: giving them
 	// back wakes it, and when it fails it wakes us.
-	if held() && m.isTaking(row.ID) || !m.seize(row.ID) {
+	if m.isCopying(row.ID) || !m.seize(row.ID) {
 		return errCopying
 	}
 	defer m.let(row.ID, &m.taker)
-	if held() {
-		if m.isTaking(row.ID) {
-			return errCopying
-		}
+	if m.isCopying(row.ID) { // it had them a moment ago
+		return errCopying
+	}
+	if m.hasHeld(row.ID) {
 		if err := m.release(ctx, row.ID); err != nil {
 			return err
 		}

@@ -63,7 +63,7 @@ func (p piece) settled() bool { return p.Done || p.Error != "" }
 type hold struct {
 	Since    time.Time `json:"since"`
 	FrozenBy string    `json:"frozen_by,omitempty"` // who had the guest write out what it had in memory
-	Off      bool      `json:"off,omitempty"`       // the guest was off; nothing else keeps it so than this process
+	Off      bool      `json:"off,omitempty"`       // the guest was off; it is not powered on before the snapshot ends
 }
 
 // takingRow is a snapshot's record.

@@ -239,6 +239,43 @@ func TestSnapshotsOnADeletedNodeEnd(t *testing.T) {
 	})
 }
 
+func TestAGuestThatIsOffStaysSoUntilAllItsDisksAreCopiedWhoeverDies(t *testing.T) {
+	for range 20 { // which of the next process's loops comes first is chance
+		synctest.Test(t, func(t *testing.T) {
+			parts, dir := simulation.New(), t.TempDir()
+			w := begin(t, parts, dir)
+			i := w.made(t, spec(instance.DiskSpec{SizeGiB: 1}, instance.DiskSpec{SizeGiB: 1}))
+			require.NoError(t, w.Instances.PowerOff(t.Context(), i.ID))
+			second := make(chan struct{})
+			var copies atomic.Int64
+			w.onStep(func(ctx context.Context, s step.Step) error {
+				if s.Name != "hypervisor.CopyDisk" || s.After || copies.Add(1) != 2 {
+					return nil
+				}
+				close(second)
+				<-ctx.Done()
+				return context.Cause(ctx)
+			})
+			taken, err := w.Instances.Snapshot(t.Context(), i.ID, everything())
+			require.NoError(t, err)
+			<-second
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			require.Error(t, w.Instances.PowerOn(ctx, i.ID), "it is wanted from now on")
+			cancel()
+			require.NoError(t, w.stop())
+
+			again := begin(t, parts, dir)
+			for _, p := range taken {
+				require.Equal(t, instance.SnapshotTaken, again.settled(t, i.ID, p.Blob).State)
+				require.Contains(t, again.messages(t, i.ID), "snapshot of "+p.Device+": the guest was off", "else they are not of one moment")
+			}
+			time.Sleep(time.Minute)
+			require.Equal(t, "on", again.power(t, i.ID))
+			again.calm(t)
+		})
+	}
+}
+
 func TestASnapshotIsNotWantedOfAnInstanceThatIsJustLost(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		lost, left := two(t)

@@ -44,8 +44,7 @@ func (m *Manager) untaken() []string {
 		ids = append(ids, instanceOf(t.ID))
 	}
 	for _, r := range m.rows.By("node", m.Nodes.Name()) {
-		s, _ := m.statuses.Get(r.ID)
-		if s.Value.State == Created && slices.ContainsFunc(copyable(s.Value), isHeld) {
+		if s, _ := m.statuses.Get(r.ID); s.Value.State == Created && m.hasHeld(r.ID) {
 			ids = append(ids, r.ID)
 		}
 	}
@@ -72,7 +71,7 @@ func (m *Manager) take(ctx context.Context, id string) (time.Duration, error) {
 		return 0, m.dropTakings(ctx, waiting, "the instance was deleted before its disk was copied")
 	case s.Value.State != Created:
 		return 0, m.dropTakings(ctx, waiting, "the instance failed before its disk was copied")
-	case row.Value.Node != m.Nodes.Name(), len(waiting) == 0 && !slices.ContainsFunc(copyable(s.Value), isHeld):
+	case row.Value.Node != m.Nodes.Name(), len(waiting) == 0 && !m.hasHeld(id):
 		return 0, nil
 	}
 	if len(waiting) > 0 {
@@ -216,6 +215,19 @@ func (m *Manager) forgetTakings(ctx context.Context) error {
 
 // isTaking reports whether a snapshot of the instance is wanted or being taken.
 func (m *Manager) isTaking(id string) bool { return len(m.waiting(id)) > 0 }
+
+// isCopying reports whether a snapshot has begun with an instance's disks and must find them as they were then.
+func (m *Manager) isCopying(id string) bool {
+	waiting := m.waiting(id)
+	began := func(t takingRow) bool { return !t.Value.Hold.Since.IsZero() }
+	return slices.ContainsFunc(waiting, began) || len(waiting) > 0 && m.hasHeld(id)
+}
+
+// hasHeld reports whether an instance has disks that stand still.
+func (m *Manager) hasHeld(id string) bool {
+	s, _ := m.statuses.Get(id)
+	return slices.ContainsFunc(copyable(s.Value), isHeld)
+}
 
 // seize keeps others of this process from an instance's disks: a snapshot that copies them, a start, a delete. It fails if
 // somebody has them. What the guest itself does, and that it is stopped, concerns nobody.

@@ -131,12 +131,16 @@ func (t *turns) end(w *turn) {
 func (t *turns) leave(w *turn) {
 	t.mu.Lock()
 	i := slices.Index(t.waiting, w)
-	if i >= 0 {
-		t.waiting = slices.Delete(t.waiting, i, i+1)
-	}
-	t.mu.Unlock()
 	if i < 0 {
+		t.mu.Unlock()
 		t.end(w)
+		return
+	}
+	t.waiting = slices.Delete(t.waiting, i, i+1)
+	called := t.call(w.namespace)
+	t.mu.Unlock()
+	for _, id := range called {
+		t.wake(id)
 	}
 }
 

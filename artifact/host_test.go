@@ -160,6 +160,29 @@ func TestWhoGivesUpHoldsNothing(t *testing.T) {
 	})
 }
 
+func TestWhoWasSentAwayIsCalledWhenAllThatWaitGiveUp(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCrowd(t)
+		c.want("other", "busy.test", 4)
+		ctx, cancel := context.WithCancel(t.Context())
+		for i := range maxWaiting {
+			go func() { _, _ = c.turns.take(ctx, fmt.Sprint(i), "tenant", "busy.test") }()
+		}
+		synctest.Wait()
+		end, err := c.turns.take(ctx, "late", "tenant", "busy.test")
+		require.NoError(t, err)
+		require.Nil(t, end)
+		cancel()
+		synctest.Wait()
+		require.Equal(t, []string{"late"}, c.woken)
+		for range 4 {
+			c.end("other")
+		}
+		c.finish()
+	})
+}
+
 func TestAHostThatWantsToBeLeftAloneIs(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

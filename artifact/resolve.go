@@ -25,8 +25,9 @@ type Base struct {
 //	sf://blob/<UUID>
 //
 // All but the last are artifacts that the caller's namespace owns, is trusted with, or that are shared, and mean the newest
-// version. A blob is for everybody who knows its UUID. Whether the content is a disk is the caller's to look at. It is not ok for anything else, which is a URL or a shorthand. It
-// fails with fault.NotFound, naming the base, and with fault.Conflict if several artifacts of others have that name.
+// version. A blob is for everybody who knows its UUID. Whether the content is a disk is the caller's to look at. It is not ok
+// for anything else, which is a URL or a shorthand. It fails with fault.NotFound, naming the base, and with fault.Conflict if
+// several artifacts of others have that name.
 func (m *Manager) Resolve(ctx context.Context, caller, base string) (ref Base, ok bool, err error) {
 	if label, isLabel := strings.CutPrefix(base, "label:"); isLabel {
 		namespace, name, err := splitLabel(caller, label)

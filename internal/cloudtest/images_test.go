@@ -19,7 +19,7 @@ func imageStories() map[string]imageStory {
 	return map[string]imageStory{
 		"fetching": {cloudtest.Fetching(), "download, unpacking, transcode, refetch, expiry, verification, repair, delete", 80},
 		"sending":  {cloudtest.Sending(), "uploads in pieces, artifacts, labels, versions, sharing, instances of them, delete", 80},
-		"copying":  {cloudtest.Copying(), "snapshots whole, thin, of all, of a guest that is off, a chain whose middle goes, delete", 180},
+		"copying":  {cloudtest.Copying(), "snapshots whole, thin, of all, of a guest that is off, a chain whose middle goes, delete", 160},
 	}
 }
 

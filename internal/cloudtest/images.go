@@ -4,13 +4,10 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -124,19 +121,9 @@ func cache(name string) func(context.Context, *tenant) error {
 	}
 }
 
-// boot asks for an instance of a base, which ref may make of the artifact called base.
-func boot(name, base string, ref func(api.Artifact) string) func(context.Context, *tenant) error {
-	return func(ctx context.Context, a *tenant) error {
-		r := Tiny(name, base, "")
-		if ref != nil {
-			found, err := artifactCalled(ctx, a, base)
-			if err != nil {
-				return err
-			}
-			r = Tiny(name, ref(found), "")
-		}
-		return bootAs(ctx, a, r)
-	}
+// boot asks for an instance of a base.
+func boot(name, base string) func(context.Context, *tenant) error {
+	return func(ctx context.Context, a *tenant) error { return bootAs(ctx, a, Tiny(name, base, "")) }
 }
 
 func bootAs(ctx context.Context, a *tenant, r api.CreateInstance) error {
@@ -148,7 +135,7 @@ func bootAs(ctx context.Context, a *tenant, r api.CreateInstance) error {
 	return err
 }
 
-func end1(name string) func(context.Context, *tenant) error {
+func takeDown(name string) func(context.Context, *tenant) error {
 	return func(ctx context.Context, a *tenant) error {
 		_, err := a.admin().DeleteInstance(ctx, name)
 		return err
@@ -179,84 +166,6 @@ func pass(d time.Duration) func(context.Context, *tenant) error {
 	}
 }
 
-// What the acts of galleries change.
-
-// works lists the artifacts with the indices of their versions.
-func works(ctx context.Context, a *tenant) (string, error) {
-	all, err := a.admin().ListArtifacts(ctx, "")
-	return named(all, err, func(f api.Artifact) string {
-		text := calledAs(f) + " " + f.State + " " + strings.ReplaceAll(fmt.Sprint(indices(f)), " ", "+")
-		if f.Shared {
-			text += " shared"
-		}
-		return text
-	})
-}
-
-func indices(f api.Artifact) []int {
-	var all []int
-	for index := range f.Blobs {
-		all = append(all, index)
-	}
-	slices.Sort(all)
-	return all
-}
-
-// calledAs is an artifact's name in these tests.
-func calledAs(f api.Artifact) string {
-	for _, before := range []string{bubbleImages + "/", "sf://upload/system/"} {
-		if rest, ok := strings.CutPrefix(f.SourceURL, before); ok {
-			return rest
-		}
-	}
-	if rest, ok := strings.CutPrefix(f.SourceURL, "sf://label/system/"); ok {
-		return "label " + rest
-	}
-	return "snapshot " + filepath.Base(f.SourceURL)
-}
-
-func artifactCalled(ctx context.Context, a *tenant, name string) (api.Artifact, error) {
-	all, err := a.admin().ListArtifacts(ctx, "")
-	for _, f := range all {
-		if calledAs(f) == name {
-			return f, nil
-		}
-	}
-	if err == nil {
-		_, err = a.admin().GetArtifact(ctx, "00000000-0000-4000-8000-000000000000") // says that it is not found
-	}
-	return api.Artifact{}, err
-}
-
-func guests(ctx context.Context, a *tenant) (string, error) {
-	all, err := a.admin().ListInstances(ctx, false)
-	return named(all, err, func(i api.Instance) string { return i.Name + " " + i.State + " " + i.PowerState })
-}
-
-// contents counts the blobs, those of them that are transcodes or damaged, and the bootable images.
-func contents(ctx context.Context, a *tenant) (string, error) {
-	all, err := a.admin().ListBlobs(ctx, "")
-	transcodes, damaged := 0, 0
-	for _, b := range all {
-		transcodes += len(b.Transcodes)
-		damaged += len(b.Damaged)
-	}
-	images, e := os.ReadDir(filepath.Join(a.world.dir, "image_cache"))
-	if errors.Is(e, os.ErrNotExist) {
-		e = nil
-	}
-	return fmt.Sprintf("%d blobs, %d transcodes, %d damaged, %d images", len(all), transcodes, damaged, len(images)), errors.Join(err, e)
-}
-
-// both joins two looks.
-func both(one, two func(context.Context, *tenant) (string, error)) func(context.Context, *tenant) (string, error) {
-	return func(ctx context.Context, a *tenant) (string, error) {
-		s, err := one(ctx, a)
-		t, e := two(ctx, a)
-		return s + "; " + t, errors.Join(err, e)
-	}
-}
-
 // nothingLeft deletes everything and waits until nobody remembers any of it.
 func nothingLeft() []act {
 	return []act{
@@ -276,19 +185,4 @@ func nothingLeft() []act {
 		},
 		{name: "let time pass", look: uploads, wanted: "", do: pass(idle + late)},
 	}
-}
-
-// uploads lists how many bytes each upload has.
-func uploads(_ context.Context, a *tenant) (string, error) {
-	all, err := os.ReadDir(filepath.Join(a.world.dir, "uploads"))
-	if errors.Is(err, os.ErrNotExist) {
-		return "", nil
-	}
-	return named(all, err, func(e os.DirEntry) string {
-		info, err := e.Info()
-		if err != nil {
-			return err.Error()
-		}
-		return fmt.Sprint(info.Size())
-	})
 }

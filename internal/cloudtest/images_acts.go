@@ -23,7 +23,7 @@ func fetching(g *gallery) []act {
 				return cache("disk")(ctx, a)
 			},
 		},
-		{name: "boot an image", look: guests, wanted: "web1 created on", do: boot("web1", bubbleImages+"/large", nil)},
+		{name: "boot an image", look: guests, wanted: "web1 created on", do: boot("web1", bubbleImages+"/large")},
 		{
 			name: "its bootable form is kept", look: contents, wanted: "5 blobs, 1 transcodes, 0 damaged, 4 images",
 			do: pass(late),
@@ -49,12 +49,12 @@ func fetching(g *gallery) []act {
 			},
 		},
 		{name: "it is mended", look: contents, wanted: "5 blobs, 1 transcodes, 0 damaged, 1 images", do: pass(0)},
-		{name: "delete the instance", look: guests, wanted: "", do: end1("web1")},
+		{name: "delete the instance", look: guests, wanted: "", do: takeDown("web1")},
 		{
 			name: "its image expires too", look: contents, wanted: "4 blobs, 0 transcodes, 0 damaged, 0 images",
 			do: pass(idle + late),
 		},
-		{name: "boot it again", look: guests, wanted: "web2 created on", do: boot("web2", bubbleImages+"/large", nil)},
+		{name: "boot it again", look: guests, wanted: "web2 created on", do: boot("web2", bubbleImages+"/large")},
 		{
 			name: "delete its artifact", look: both(works, guests),
 			wanted: "copy created [1], disk created [1+2], disk.gz created [1]; web2 created on", do: drop("large"),

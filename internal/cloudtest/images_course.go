@@ -13,7 +13,7 @@ import (
 // it is off; a label of the thin one, and an instance from that.
 func ImageCourse(ctx context.Context, p *Process, w World) (accepted string, err error) {
 	a := &tenant{process: p}
-	if err := cache1(ctx, a, w.Image()); err != nil {
+	if err := imageUp(ctx, a, w.Image()); err != nil {
 		return "", err
 	}
 	other := "other"
@@ -45,8 +45,8 @@ func ImageCourse(ctx context.Context, p *Process, w World) (accepted string, err
 	return accepted, snapshotUp(ctx, a, "web1", 3, api.TakeSnapshot{Flatten: true})
 }
 
-// cache1 has an image fetched and waits until it is there.
-func cache1(ctx context.Context, a *tenant, url string) error {
+// imageUp has an image fetched and waits until it is there.
+func imageUp(ctx context.Context, a *tenant, url string) error {
 	made, err := a.admin().CreateArtifact(ctx, api.CreateArtifact{URL: url})
 	if err != nil {
 		return err

@@ -84,12 +84,12 @@ func originals() []act {
 			},
 		},
 		{name: "write", look: reads("web1"), wanted: "first", do: writes("web1", "first")},
-		{name: "copy the first disk", look: copies("web1"), wanted: "vda whole", do: copyOf("web1", "vda", 1, api.TakeSnapshot{Flatten: true})},
+		{name: "copy the first disk", look: copies("web1"), wanted: "vda whole", do: copyOf("web1", 1, api.TakeSnapshot{Flatten: true})},
 		{name: "what was written meanwhile is there", look: noticed("web1"), wanted: "true", do: pass(0)},
 		{name: "write more", look: reads("web1"), wanted: "first second", do: writes("web1", "second")},
 		{
 			name: "copy all, thin", look: copies("web1"), wanted: "nvram whole, vda thin, vda whole",
-			do: copyOf("web1", "vda", 2, api.TakeSnapshot{All: true, Thin: true}),
+			do: copyOf("web1", 2, api.TakeSnapshot{All: true, Thin: true}),
 		},
 		{
 			name: "power off", look: guests, wanted: "web1 created off",
@@ -97,7 +97,7 @@ func originals() []act {
 		},
 		{
 			name: "copy what is off", look: copies("web1"), wanted: "nvram whole, vda thin, vda whole, vda whole",
-			do: copyOf("web1", "vda", 3, api.TakeSnapshot{Flatten: true}),
+			do: copyOf("web1", 3, api.TakeSnapshot{Flatten: true}),
 		},
 		{
 			name: "power on", look: guests, wanted: "web1 created on",
@@ -131,9 +131,9 @@ func chain() []act {
 				return err
 			},
 		},
-		{name: "boot from it", look: both(guests, reads("web2")), wanted: "web1 created on, web2 created on; first second", do: boot("web2", "label:tested", nil)},
+		{name: "boot from it", look: both(guests, reads("web2")), wanted: "web1 created on, web2 created on; first second", do: boot("web2", "label:tested")},
 		{name: "write to that", look: reads("web2"), wanted: "first second third", do: writes("web2", "third")},
-		{name: "copy that, thin", look: copies("web2"), wanted: "vda thin", do: copyOf("web2", "vda", 1, api.TakeSnapshot{Thin: true})},
+		{name: "copy that, thin", look: copies("web2"), wanted: "vda thin", do: copyOf("web2", 1, api.TakeSnapshot{Thin: true})},
 		{
 			name: "boot from the copy of a copy", look: both(guests, reads("web3")),
 			wanted: "web1 created on, web2 created on, web3 created on; first second third",
@@ -148,7 +148,7 @@ func chain() []act {
 				return bootAs(ctx, a, Tiny("web3", "sf://snapshot/"+all[0].UUID, ""))
 			},
 		},
-		{name: "delete the middle guest", look: guests, wanted: "web1 created on, web3 created on", do: end1("web2")},
+		{name: "delete the middle guest", look: guests, wanted: "web1 created on, web3 created on", do: takeDown("web2")},
 		{
 			name: "delete the label of the middle", look: label, wanted: "",
 			do: func(ctx context.Context, a *tenant) error {
@@ -218,14 +218,14 @@ func onDisk(ctx context.Context, a *tenant, name string, do func(d *simhv.Driver
 	return do(a.world.Parts.Hypervisor, i.UUID)
 }
 
-// copyOf asks for a snapshot of an instance, unless there are so many of the device.
-func copyOf(name, device string, most int, r api.TakeSnapshot) func(context.Context, *tenant) error {
+// copyOf asks for a snapshot of an instance, unless there are so many of its first disk.
+func copyOf(name string, most int, r api.TakeSnapshot) func(context.Context, *tenant) error {
 	return func(ctx context.Context, a *tenant) error {
 		all, err := a.admin().InstanceSnapshots(ctx, name)
 		if err != nil {
 			return err
 		}
-		if all = slices.DeleteFunc(all, func(s api.Snapshot) bool { return s.Device != device }); len(all) == most {
+		if all = slices.DeleteFunc(all, func(s api.Snapshot) bool { return s.Device != "vda" }); len(all) == most {
 			return nil
 		}
 		_, err = a.admin().SnapshotInstance(ctx, name, r)

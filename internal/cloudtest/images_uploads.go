@@ -147,7 +147,7 @@ func labels() []act {
 	return []act{
 		{name: "label", look: label, wanted: "label nightly created [1]", do: mark("tools", 1, 0)},
 		{name: "label again", look: label, wanted: "label nightly created [1+2]", do: mark("tools", 2, 2)},
-		{name: "boot from the label", look: guests, wanted: "web1 created on", do: boot("web1", "label:nightly", nil)},
+		{name: "boot from the label", look: guests, wanted: "web1 created on", do: boot("web1", "label:nightly")},
 		{name: "label once more", look: label, wanted: "label nightly created [2+3]", do: mark("tools", 1, 0)},
 		{
 			name: "delete a version", look: works,
@@ -178,7 +178,7 @@ func labels() []act {
 		{name: "unshare", look: works, wanted: "copy created [1], label nightly created [4], notes created [1], tools created [2]", do: share(false)},
 		{
 			name: "boot from an upload", look: guests, wanted: "web1 created on, web2 created on",
-			do: boot("web2", "sf://upload/system/copy", nil),
+			do: boot("web2", "sf://upload/system/copy"),
 		},
 		{
 			name: "delete the label", look: works, wanted: "copy created [1], notes created [1], tools created [2]",
@@ -195,7 +195,7 @@ func labels() []act {
 
 func label(ctx context.Context, a *tenant) (string, error) {
 	all, err := works(ctx, a)
-	for _, one := range strings.Split(all, ", ") {
+	for one := range strings.SplitSeq(all, ", ") {
 		if strings.HasPrefix(one, "label ") {
 			return one, err
 		}

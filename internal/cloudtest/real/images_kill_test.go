@@ -10,7 +10,7 @@ import (
 )
 
 // fewestOfImages is how many steps a life of images has at least.
-const fewestOfImages = 60
+const fewestOfImages = 110
 
 // TestKilledOverImagesAtSomeSteps kills a real daemon at a sample of the steps of a life of images and snapshots.
 // TestProveKilledOverImages takes all that are their own.

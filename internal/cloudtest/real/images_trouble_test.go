@@ -34,7 +34,7 @@ func fullOverSnapshot(t *testing.T) {
 	w := world(t)
 	defer w.Close(t)
 	blobs := filepath.Join(w.State(), "blobs")
-	require.NoError(t, os.MkdirAll(blobs, 0o755)) //nolint:gosec // guests run as another user
+	require.NoError(t, os.MkdirAll(blobs, 0o755))
 	require.NoError(t, syscall.Mount("small", blobs, "tmpfs", 0, "mode=755,size=96m"))
 	unmount := sync.OnceFunc(func() { require.NoError(t, syscall.Unmount(blobs, syscall.MNT_DETACH)) })
 	defer unmount()
@@ -76,7 +76,7 @@ func fill(t testing.TB, path string, free int64) {
 	t.Helper()
 	var s syscall.Statfs_t
 	require.NoError(t, syscall.Statfs(filepath.Dir(path), &s))
-	size := int64(s.Bavail)*s.Bsize - free //nolint:gosec // no file system has 2^63 blocks
+	size := int64(s.Bavail)*s.Bsize - free
 	require.Positive(t, size)
 	require.NoError(t, os.WriteFile(path, make([]byte, size), 0o600))
 }

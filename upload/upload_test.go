@@ -323,6 +323,7 @@ func TestWhatNobodyCameBackForIsNotKept(t *testing.T) {
 }
 
 func TestChangingAnUploadChangesNoContentThatItRepaired(t *testing.T) {
+	t.Parallel()
 	for name, change := range map[string]func(n *node, id string) error{
 		"append": func(n *node, id string) error {
 			_, err := n.uploads.Append(n.ctx, id, strings.NewReader("x"))

@@ -44,9 +44,10 @@ func u64(at int, v uint64) func([]byte) {
 	return func(b []byte) { binary.BigEndian.PutUint64(b[at:], v) }
 }
 
-// snapshot gives an image one snapshot, whose entry is at an offset, with an L1 table of so many entries at another.
-func snapshot(at int, l1At uint64, l1 uint32, id uint16) func([]byte) {
-	return all(u32(60, 1), u64(64, uint64(at)), u64(at, l1At), u32(at+8, l1), func(b []byte) { binary.BigEndian.PutUint16(b[at+12:], id) })
+// snapshot gives an image one snapshot, with an L1 table of so many entries at an offset.
+func snapshot(l1At uint64, l1 uint32, id uint16) func([]byte) {
+	const at = 0x20000
+	return all(u32(60, 1), u64(64, at), u64(at, l1At), u32(at+8, l1), func(b []byte) { binary.BigEndian.PutUint16(b[at+12:], id) })
 }
 
 // bitmaps gives an image an extension about bitmaps.
@@ -115,7 +116,7 @@ func TestImagesThatAreTaken(t *testing.T) {
 		{"compressed by zstd", qcow2(u64(72, 1<<3), func(b []byte) { b[104] = 1 }), with(func(f *blob.Facts) { f.Compression = "zstd" })},
 		{"extended L2 entries", qcow2(u64(72, 1<<4), u32(36, 4), u64(40, 0x20000)), with(func(f *blob.Facts) { f.ExtendedL2 = true })},
 		{"features that may be ignored", qcow2(u64(80, ^uint64(0)), u64(88, ^uint64(0))), plain},
-		{"a snapshot within", qcow2(snapshot(0x20000, 0x30000, 2, 1)), plain},
+		{"a snapshot within", qcow2(snapshot(0x30000, 2, 1)), plain},
 		{"bitmaps", qcow2(bitmaps(1, 64, 0x20000)), plain},
 		{"an L2 table", qcow2(u64(0x30000, 1<<63|0x20000)), plain},
 		{"a longer L1 table than needed", qcow2(u32(36, 2), u64(24, 1<<29)), with(func(f *blob.Facts) { f.VirtualSize = gib / 2 })},
@@ -203,12 +204,12 @@ func TestQCOW2ThatIsRefused(t *testing.T) {
 		{"snapshots nowhere", u32(60, 1), "has its snapshot table at 0"},
 		{"snapshots past the end", all(u32(60, 2000), u64(64, 0x20000)), "has its snapshot table of 80000 bytes at 131072, but ends at 196624"},
 		{"a snapshot of nothing", all(u32(60, 1), u64(64, 0x20000)), "has a snapshot 1 with an L1 table of 0 entries"},
-		{"a snapshot of absurd size", snapshot(0x20000, 0x30000, 1<<31, 1), "has a snapshot 1 with an L1 table of 2147483648 entries"},
-		{"a snapshot without an ID", snapshot(0x20000, 0x30000, 2, 0), "has a snapshot 1 without an ID"},
-		{"a snapshot askew", snapshot(0x20000, 0x30008, 2, 1), "has the L1 table of its snapshot 1 at 196616"},
-		{"a snapshot past the end", snapshot(0x20000, 0x40000, 2, 1), "has the L1 table of its snapshot 1 of 16 bytes at 262144, but ends at 196624"},
-		{"a snapshot with an absurd tail", all(snapshot(0x20000, 0x30000, 2, 1), u32(0x20024, 1<<31)), "has 2147483648 bytes more than are known for its snapshot 1"},
-		{"a snapshot whose name is past the end", all(snapshot(0x20000, 0x30000, 2, 1), u32(60, 1000), u64(64, 0x20000)), "has a snapshot 2 with an L1 table of 0 entries"},
+		{"a snapshot of absurd size", snapshot(0x30000, 1<<31, 1), "has a snapshot 1 with an L1 table of 2147483648 entries"},
+		{"a snapshot without an ID", snapshot(0x30000, 2, 0), "has a snapshot 1 without an ID"},
+		{"a snapshot askew", snapshot(0x30008, 2, 1), "has the L1 table of its snapshot 1 at 196616"},
+		{"a snapshot past the end", snapshot(0x40000, 2, 1), "has the L1 table of its snapshot 1 of 16 bytes at 262144, but ends at 196624"},
+		{"a snapshot with an absurd tail", all(snapshot(0x30000, 2, 1), u32(0x20024, 1<<31)), "has 2147483648 bytes more than are known for its snapshot 1"},
+		{"a snapshot whose name is past the end", all(snapshot(0x30000, 2, 1), u32(60, 1000), u64(64, 0x20000)), "has a snapshot 2 with an L1 table of 0 entries"},
 		{"no bitmaps in a directory", bitmaps(0, 64, 0x20000), "has 0 bitmaps in a directory of 64 bytes"},
 		{"an absurd directory of bitmaps", bitmaps(1, 1<<63, 0x20000), "has 1 bitmaps in a directory of 9223372036854775808 bytes"},
 		{"bitmaps nowhere", bitmaps(1, 64, 8), "has its directory of bitmaps at 8, which is no cluster's beginning"},
@@ -396,6 +397,10 @@ func FuzzInspect(f *testing.F) {
 		case hypervisor.Raw, hypervisor.ISO:
 			if facts.VirtualSize != size || bytes.HasPrefix(image, []byte("QFI\xfb")) {
 				t.Fatalf("%+v of %d bytes", facts, size)
+			}
+		case hypervisor.VMDK, hypervisor.VDI, hypervisor.VHD:
+			if facts.Variant == "" || bytes.HasPrefix(image, []byte("QFI\xfb")) {
+				t.Fatalf("taken as %+v", facts)
 			}
 		default:
 			t.Fatalf("no such format: %+v", facts)

@@ -24,6 +24,7 @@ import (
 	"github.com/shakenfist/shakenfist/client"
 	"github.com/shakenfist/shakenfist/internal/hostdiff"
 	"github.com/shakenfist/shakenfist/internal/logbuf"
+	"github.com/shakenfist/shakenfist/internal/pretendhost"
 )
 
 // Real is a world of a real host: libvirt, links, dnsmasq and an etcd on disk. The process is the daemon, built with
@@ -39,25 +40,25 @@ type Real struct {
 	images *httptest.Server
 }
 
-// BuildDaemon builds the daemon with failpoints, and without the race detector: what dies on purpose need not be slow too.
-var BuildDaemon = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "sf-daemon-")
-	if err != nil {
-		return "", err
-	}
+// buildDaemon builds the daemon with failpoints in the folder of the pretend host, once, and without the race detector: what dies on purpose need not
+// be slow too.
+func buildDaemon(dir string) (string, error) {
 	path := filepath.Join(dir, "sf-daemon")
+	if _, err := os.Stat(path); err == nil {
+		return path, nil
+	}
 	out, err := exec.Command("go", "build", "-tags", "libvirt_dlopen failpoints", "-o", path,
 		"github.com/shakenfist/shakenfist/cmd/sf-daemon").CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("build the daemon: %w: %s", err, out)
 	}
 	return path, nil
-})
+}
 
 // NewReal returns a fresh world below dir on the host that the test runs on. It boots guests from the image file.
 func NewReal(t testing.TB, dir, image string, look hostdiff.Options) *Real {
 	t.Helper()
-	binary, err := BuildDaemon()
+	binary, err := buildDaemon(pretendhost.Inside(t))
 	require.NoError(t, err)
 	dir, err = os.MkdirTemp(dir, "w")
 	require.NoError(t, err)

@@ -32,8 +32,10 @@ func TestProveReferences(t *testing.T) {
 		}
 	})
 	require.Equal(t, worlds*operations, all.Operations)
-	for _, name := range []string{"add content", "upload content", "cache a URL", "set a label", "delete a version", "delete an artifact",
-		"create an instance", "delete an instance", "take a snapshot"} {
+	for _, name := range []string{
+		"add content", "upload content", "cache a URL", "set a label", "delete a version", "delete an artifact",
+		"create an instance", "delete an instance", "take a snapshot",
+	} {
 		require.Greater(t, all.Done[name], 1000, name)
 	}
 	require.Greater(t, all.Crashes, 1000)

@@ -42,12 +42,12 @@ type Real struct {
 
 // buildDaemon builds the daemon with failpoints in the folder of the pretend host, once, and without the race detector: what dies on purpose need not
 // be slow too.
-func buildDaemon(dir string) (string, error) {
+func buildDaemon(ctx context.Context, dir string) (string, error) {
 	path := filepath.Join(dir, "sf-daemon")
 	if _, err := os.Stat(path); err == nil {
 		return path, nil
 	}
-	out, err := exec.Command("go", "build", "-tags", "libvirt_dlopen failpoints", "-o", path,
+	out, err := exec.CommandContext(ctx, "go", "build", "-tags", "libvirt_dlopen failpoints", "-o", path,
 		"github.com/shakenfist/shakenfist/cmd/sf-daemon").CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("build the daemon: %w: %s", err, out)
@@ -58,7 +58,7 @@ func buildDaemon(dir string) (string, error) {
 // NewReal returns a fresh world below dir on the host that the test runs on. It boots guests from the image file.
 func NewReal(t testing.TB, dir, image string, look hostdiff.Options) *Real {
 	t.Helper()
-	binary, err := buildDaemon(pretendhost.Inside(t))
+	binary, err := buildDaemon(t.Context(), pretendhost.Inside(t))
 	require.NoError(t, err)
 	dir, err = os.MkdirTemp(dir, "w")
 	require.NoError(t, err)

@@ -232,11 +232,9 @@ func sumOf(b []byte) string {
 // name returns one of a few names, so that the same one is meant again.
 func (g *garden) name(kind string) string { return fmt.Sprintf("%s-%d", kind, g.random.IntN(6)) }
 
-// artifact returns one of the artifacts of these types at random.
-func (g *garden) artifact(types ...artifact.Type) (artifact.Artifact, bool) {
-	all := slices.DeleteFunc(g.cloud.Artifacts.List(g.ctx, system), func(a artifact.Artifact) bool {
-		return len(types) > 0 && !slices.Contains(types, a.Type)
-	})
+// artifact returns one of the artifacts at random.
+func (g *garden) artifact() (artifact.Artifact, bool) {
+	all := g.cloud.Artifacts.List(g.ctx, system)
 	if len(all) == 0 {
 		return artifact.Artifact{}, false
 	}

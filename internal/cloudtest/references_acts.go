@@ -38,11 +38,21 @@ type deed struct {
 
 func (g *garden) operations() []deed {
 	return []deed{
-		{"add content", 16, g.add}, {"upload content", 6, g.upload}, {"cache a URL", 6, g.cache}, {"set a label", 12, g.label},
-		{"set max versions", 4, g.bound}, {"delete a version", 8, g.deleteVersion}, {"delete an artifact", 8, g.deleteArtifact},
-		{"create an instance", 10, g.create}, {"write to a disk", 8, g.write}, {"delete an instance", 8, g.deleteInstance},
-		{"take a snapshot", 12, g.snapshot}, {"switch an instance", 4, g.power},
-		{"let time pass", 12, g.wait}, {"let hours pass", 1, g.waitLong}, {"die", 3, g.die},
+		{"add content", 16, g.add},
+		{"upload content", 6, g.upload},
+		{"cache a URL", 6, g.cache},
+		{"set a label", 12, g.label},
+		{"set max versions", 4, g.bound},
+		{"delete a version", 8, g.deleteVersion},
+		{"delete an artifact", 8, g.deleteArtifact},
+		{"create an instance", 10, g.create},
+		{"write to a disk", 8, g.write},
+		{"delete an instance", 8, g.deleteInstance},
+		{"take a snapshot", 12, g.snapshot},
+		{"switch an instance", 4, g.power},
+		{"let time pass", 12, g.wait},
+		{"let hours pass", 1, g.waitLong},
+		{"die", 3, g.die},
 	}
 }
 

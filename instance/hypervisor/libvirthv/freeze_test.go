@@ -84,6 +84,16 @@ func TestAnAgentFreezesTheGuest(t *testing.T) {
 	if strings.Count(text, "AGENT-THAWED") <= thaws {
 		t.Errorf("a guest that was frozen late is not thawed:\n%s", text)
 	}
+
+	// One that froze the guest and then went has done what it was asked for. It thaws the guest when it is back.
+	hold(d, hypervisor.GuestAgent)
+	text = waitFor(t, dom.ConsoleLog, "AGENT-BACK")
+	thaws = strings.Count(text, "AGENT-THAWED")
+	release(d)
+	text = waitFor(t, dom.ConsoleLog, "AGENT-BACK")
+	if strings.Count(text, "AGENT-THAWED") <= thaws {
+		t.Errorf("a guest whose agent went and came back is not thawed:\n%s", text)
+	}
 }
 
 // A daemon that dies while the guest is frozen leaves that to the next one.

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"slices"
 	"time"
 
 	"libvirt.org/go/libvirt"
@@ -68,7 +69,7 @@ func (d *Driver) takeOverlays(ctx context.Context, turn *turn, guest *guest, wan
 		return "", err
 	}
 	if guest.agent {
-		err = d.freezeAndTake(ctx, turn, text)
+		err = d.freezeAndTake(ctx, turn, text, wanted)
 		if err == nil {
 			return hypervisor.GuestAgent, nil
 		}
@@ -85,7 +86,7 @@ func (d *Driver) takeOverlays(ctx context.Context, turn *turn, guest *guest, wan
 
 // freezeAndTake is takeOverlays while an agent has the guest's file systems frozen. Libvirt lets it thaw them in every
 // case but its own death; for that the domain is marked meanwhile.
-func (d *Driver) freezeAndTake(ctx context.Context, turn *turn, text string) error {
+func (d *Driver) freezeAndTake(ctx context.Context, turn *turn, text string, wanted []attached) error {
 	const op = "libvirthv.Hold"
 	return step.Do(ctx, "libvirt snapshot", turn.id, func() error {
 		return d.within(ctx, turn, op, func(ld *libvirt.Domain) error {
@@ -95,15 +96,37 @@ func (d *Driver) freezeAndTake(ctx context.Context, turn *turn, text string) err
 			if err := changeMark(ld, func(m *heldMark) { m.Freezing = time.Now().Unix() }); err != nil {
 				return err
 			}
-			if err := takeSnapshot(ld, text, libvirt.DOMAIN_SNAPSHOT_CREATE_QUIESCE); err != nil {
-				if err := thaw(ld, true); err != nil {
-					d.o.Logger.WarnContext(ctx, "a guest may be frozen until its disks are released", slog.String("domain", turn.id), slog.Any("error", err))
-				}
-				return err
+			failed := takeSnapshot(ld, text, libvirt.DOMAIN_SNAPSHOT_CREATE_QUIESCE)
+			if failed == nil {
+				return changeMark(ld, func(m *heldMark) { m.Freezing, m.FrozenBy = 0, hypervisor.GuestAgent })
 			}
-			return changeMark(ld, func(m *heldMark) { m.Freezing, m.FrozenBy = 0, hypervisor.GuestAgent })
+			// Libvirt calls it a failure too if all went well but that the agent did not answer when it was to thaw the guest.
+			taken, err := hasOverlays(ld, wanted)
+			if err == nil && taken {
+				failed = changeMark(ld, func(m *heldMark) { m.FrozenBy = hypervisor.GuestAgent })
+			}
+			if err := thaw(ld, true); err != nil {
+				d.o.Logger.WarnContext(ctx, "a guest may be frozen until its disks are released", slog.String("domain", turn.id), slog.Any("error", err))
+			}
+			return errors.Join(failed, err)
 		})
 	})
+}
+
+// hasOverlays reports whether the guest writes to the overlays of all these disks.
+func hasOverlays(ld *libvirt.Domain, disks []attached) (bool, error) {
+	text, err := ld.GetXMLDesc(xmlFlags(true))
+	if err != nil {
+		return false, err
+	}
+	g, err := parseGuest("", text)
+	if err != nil {
+		return false, err
+	}
+	return !slices.ContainsFunc(disks, func(disk attached) bool {
+		now, ok := g.find(disk.path)
+		return !ok || !now.held
+	}), nil
 }
 
 func takeSnapshot(ld *libvirt.Domain, text string, flags libvirt.DomainSnapshotCreateFlags) error {

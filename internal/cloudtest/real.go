@@ -22,6 +22,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/shakenfist/shakenfist/client"
+	"github.com/shakenfist/shakenfist/internal/guestimage"
 	"github.com/shakenfist/shakenfist/internal/hostdiff"
 	"github.com/shakenfist/shakenfist/internal/logbuf"
 	"github.com/shakenfist/shakenfist/internal/pretendhost"
@@ -53,6 +54,20 @@ func buildDaemon(ctx context.Context, dir string) (string, error) {
 		return "", fmt.Errorf("build the daemon: %w: %s", err, out)
 	}
 	return path, nil
+}
+
+// Here returns a fresh world on the pretend host that the test runs on, and skips the test if there is none.
+func Here(t testing.TB) *Real {
+	t.Helper()
+	return NewReal(t, pretendhost.Inside(t), guestimage.Tiny(t), hostdiff.Options{OwnOnly: true})
+}
+
+// Bounded returns a context that ends with the test, or after a time.
+func Bounded(t testing.TB, d time.Duration) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), d)
+	t.Cleanup(cancel)
+	return ctx
 }
 
 // NewReal returns a fresh world below dir on the host that the test runs on. It boots guests from the image file.
@@ -126,6 +141,28 @@ type Daemon struct {
 	*Process
 	PID int
 	Log func() string
+}
+
+// SayWhenFailed logs what the daemon logged, if the test has failed.
+func (d *Daemon) SayWhenFailed(t testing.TB) {
+	t.Helper()
+	if t.Failed() {
+		t.Log(d.Log())
+	}
+}
+
+// Await waits until an instance is in a state, and looks often: it is for measuring.
+func (d *Daemon) Await(ctx context.Context, t testing.TB, id, state string) {
+	t.Helper()
+	for {
+		i, err := d.Client.GetInstance(ctx, id)
+		require.NoError(t, err)
+		if i.State == state {
+			return
+		}
+		require.NotEqual(t, "error", i.State, "%v", i.ErrorMessage)
+		time.Sleep(2 * time.Millisecond)
+	}
 }
 
 // Start is Boot for tests that need to know more of the daemon.

@@ -14,8 +14,8 @@ const fewest = 25
 
 // TestKilledAtSomeSteps kills a real daemon at a sample of the steps. TestProveKilledAtEveryStep takes all.
 func TestKilledAtSomeSteps(t *testing.T) {
-	world(t).Close(t) // skips where there is no host
-	fresh := func(t testing.TB) cloudtest.World { t.Helper(); return world(t) }
+	cloudtest.Here(t).Close(t) // skips where there is no host
+	fresh := func(t testing.TB) cloudtest.World { t.Helper(); return cloudtest.Here(t) }
 	k := cloudtest.KillEverywhere(t, fresh, 2*time.Minute, cloudtest.Sample(8, 1))
 	t.Logf("killed at %d of %d points (%d steps); longest recovery %s; not reached: %v", k.Points, 2*k.Steps, k.Steps, k.Longest, k.Missed)
 	require.GreaterOrEqual(t, k.Steps, fewest)

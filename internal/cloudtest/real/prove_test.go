@@ -59,11 +59,11 @@ const rounds = 15
 
 // TestProveFigures times creates and deletes beside bare libvirt with the same XML.
 func TestProveFigures(t *testing.T) {
-	w := world(t)
+	w := cloudtest.Here(t)
 	defer w.Close(t)
-	ctx := bounded(t, 20*time.Minute)
+	ctx := cloudtest.Bounded(t, 20*time.Minute)
 	p := w.Start(ctx, t, cloudtest.Point{})
-	defer sayWhenFailed(t, p)
+	defer p.SayWhenFailed(t)
 	first, err := cloudtest.Up(ctx, p.Client, w.Image()) // from here on the image is cached
 	require.NoError(t, err)
 	bare := newBare(t, first)
@@ -81,12 +81,12 @@ func TestProveFigures(t *testing.T) {
 		require.NoError(t, err)
 		bare.awaitRunning(t, i.UUID)
 		running = append(running, time.Since(start))
-		await(ctx, t, p, i.UUID, "created")
+		p.Await(ctx, t, i.UUID, "created")
 
 		start = time.Now()
 		_, err = p.Client.DeleteInstance(ctx, i.UUID)
 		require.NoError(t, err)
-		await(ctx, t, p, i.UUID, "deleted")
+		p.Await(ctx, t, i.UUID, "deleted")
 		deleted = append(deleted, time.Since(start))
 
 		up, down := bare.cycle(t)
@@ -103,19 +103,6 @@ func TestProveFigures(t *testing.T) {
 		median(deleted), median(bareDown), ratio(deleted, bareDown))
 	cloudtest.GoesCleanly(ctx, t, p.Client, w)
 	p.Stop()
-}
-
-func await(ctx context.Context, t *testing.T, p *cloudtest.Daemon, id, state string) {
-	t.Helper()
-	for {
-		i, err := p.Client.GetInstance(ctx, id)
-		require.NoError(t, err)
-		if i.State == state {
-			return
-		}
-		require.NotEqual(t, "error", i.State, "%v", i.ErrorMessage)
-		time.Sleep(2 * time.Millisecond)
-	}
 }
 
 func median(all []time.Duration) time.Duration {
@@ -210,9 +197,9 @@ func (b *bare) close(t *testing.T) {
 
 // TestProveIdle looks at a daemon that has nothing to do for a minute, with one network and one instance that is off.
 func TestProveIdle(t *testing.T) {
-	w := world(t)
+	w := cloudtest.Here(t)
 	defer w.Close(t)
-	ctx := bounded(t, 5*time.Minute)
+	ctx := cloudtest.Bounded(t, 5*time.Minute)
 	p := w.Start(ctx, t, cloudtest.Point{})
 	i, err := cloudtest.Up(ctx, p.Client, w.Image())
 	require.NoError(t, err)

@@ -2,7 +2,6 @@
 package real_test
 
 import (
-	"context"
 	"os"
 	"os/exec"
 	"regexp"
@@ -12,31 +11,15 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/shakenfist/shakenfist/internal/cloudtest"
-	"github.com/shakenfist/shakenfist/internal/guestimage"
-	"github.com/shakenfist/shakenfist/internal/hostdiff"
 	"github.com/shakenfist/shakenfist/internal/pretendhost"
 )
 
 func TestMain(m *testing.M) { pretendhost.Main(m, pretendhost.Options{Name: "real1", Libvirt: true}) }
 
-// world returns a fresh real world on the pretend host.
-func world(t testing.TB) *cloudtest.Real {
-	t.Helper()
-	dir := pretendhost.Inside(t)
-	return cloudtest.NewReal(t, dir, guestimage.Tiny(t), hostdiff.Options{OwnOnly: true})
-}
-
-func bounded(t testing.TB, d time.Duration) context.Context {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), d)
-	t.Cleanup(cancel)
-	return ctx
-}
-
 func TestTinyGuestBootsGetsItsAddressAndGoes(t *testing.T) {
-	w := world(t)
+	w := cloudtest.Here(t)
 	defer w.Close(t)
-	ctx := bounded(t, 2*time.Minute)
+	ctx := cloudtest.Bounded(t, 2*time.Minute)
 	p := w.Start(ctx, t, cloudtest.Point{})
 	defer func() {
 		if t.Failed() {

@@ -23,11 +23,11 @@ func TestTroubleOnARealHost(t *testing.T) { trouble(t) }
 // trouble goes through everything that can make an instance impossible.
 func trouble(t *testing.T) {
 	t.Helper()
-	w := world(t)
+	w := cloudtest.Here(t)
 	defer w.Close(t)
-	ctx := bounded(t, 5*time.Minute)
+	ctx := cloudtest.Bounded(t, 5*time.Minute)
 	p := w.Start(ctx, t, cloudtest.Point{})
-	defer sayWhenFailed(t, p)
+	defer p.SayWhenFailed(t)
 	for _, b := range cloudtest.BadImages() {
 		t.Run(b.Name, func(t *testing.T) { b.Fails(ctx, t, p.Client, w) })
 	}
@@ -40,13 +40,6 @@ func trouble(t *testing.T) {
 		fullDisk(ctx, t, w, p, filepath.Join(w.State(), "instances"), "64k", "")
 	})
 	t.Run("libvirtd gone", func(t *testing.T) { libvirtdGone(ctx, t, w, p) })
-}
-
-func sayWhenFailed(t testing.TB, p *cloudtest.Daemon) {
-	t.Helper()
-	if t.Failed() {
-		t.Log(p.Log())
-	}
 }
 
 // fullDisk mounts a small file system over a folder of the daemon and creates an instance that does not fit.
@@ -99,9 +92,9 @@ func TestGuestDoesNotNoticeTheDaemon(t *testing.T) { guestDoesNotNotice(t) }
 
 func guestDoesNotNotice(t *testing.T) {
 	t.Helper()
-	w := world(t)
+	w := cloudtest.Here(t)
 	defer w.Close(t)
-	ctx := bounded(t, 3*time.Minute)
+	ctx := cloudtest.Bounded(t, 3*time.Minute)
 	p := w.Start(ctx, t, cloudtest.Point{})
 	i, err := cloudtest.Up(ctx, p.Client, w.Image())
 	require.NoError(t, err)

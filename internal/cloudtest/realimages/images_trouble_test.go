@@ -1,4 +1,4 @@
-package real_test
+package realimages_test
 
 import (
 	"context"
@@ -31,16 +31,16 @@ func booted(ctx context.Context, t *testing.T, w *cloudtest.Real, p *cloudtest.D
 // taken, and the guest has noticed nothing.
 func fullOverSnapshot(t *testing.T) {
 	t.Helper()
-	w := world(t)
+	w := cloudtest.Here(t)
 	defer w.Close(t)
 	blobs := filepath.Join(w.State(), "blobs")
 	require.NoError(t, os.MkdirAll(blobs, 0o755))
 	require.NoError(t, syscall.Mount("small", blobs, "tmpfs", 0, "mode=755,size=96m"))
 	unmount := sync.OnceFunc(func() { require.NoError(t, syscall.Unmount(blobs, syscall.MNT_DETACH)) })
 	defer unmount()
-	ctx := bounded(t, 5*time.Minute)
+	ctx := cloudtest.Bounded(t, 5*time.Minute)
 	p := w.Start(ctx, t, cloudtest.Point{})
-	defer sayWhenFailed(t, p)
+	defer p.SayWhenFailed(t)
 	i := booted(ctx, t, w, p)
 
 	ballast := filepath.Join(blobs, "ballast")

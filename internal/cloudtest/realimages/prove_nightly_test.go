@@ -1,6 +1,6 @@
 //go:build prove && cgo && libvirt_dlopen
 
-package real_test
+package realimages_test
 
 import (
 	"context"

@@ -1,6 +1,6 @@
 //go:build prove && cgo && libvirt_dlopen
 
-package real_test
+package realimages_test
 
 import (
 	"net/http"
@@ -17,9 +17,9 @@ import (
 
 // TestProveForeignImagesBoot boots a guest from its disk in each format that is taken.
 func TestProveForeignImagesBoot(t *testing.T) {
-	w := world(t)
+	w := cloudtest.Here(t)
 	defer w.Close(t)
-	ctx := bounded(t, 20*time.Minute)
+	ctx := cloudtest.Bounded(t, 20*time.Minute)
 	images := w.ImageServer() // one of its own would be a change of the host
 	images.Config.Handler = http.FileServer(http.Dir(w.Dir))
 	formats := []struct{ name, format, options string }{

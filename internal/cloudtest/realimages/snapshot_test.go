@@ -1,4 +1,4 @@
-package real_test
+package realimages_test
 
 import (
 	"context"
@@ -17,9 +17,9 @@ import (
 // TestASnapshotOfARunningGuestBoots copies the disk of a guest that runs, whole and thin, and boots others from the copies: they
 // have what the guest wrote, which counts its boots on its disk.
 func TestASnapshotOfARunningGuestBoots(t *testing.T) {
-	w := world(t)
+	w := cloudtest.Here(t)
 	defer w.Close(t)
-	ctx := bounded(t, 6*time.Minute)
+	ctx := cloudtest.Bounded(t, 6*time.Minute)
 	p := w.Start(ctx, t, cloudtest.Point{})
 	defer func() {
 		if t.Failed() {

@@ -1,6 +1,6 @@
 //go:build prove && cgo && libvirt_dlopen
 
-package real_test
+package realimages_test
 
 import (
 	"os"
@@ -22,10 +22,10 @@ import (
 // TestProveHostileImages hands every hostile image to a real daemon, and asks both the kernel and strace whether anything
 // opened the file that they name: the daemon, or what it runs.
 func TestProveHostileImages(t *testing.T) {
-	w := world(t)
+	w := cloudtest.Here(t)
 	defer w.Close(t)
 	needs.Tools(t, needs.Qemu, "strace", "qemu-img")
-	ctx := bounded(t, 5*time.Minute)
+	ctx := cloudtest.Bounded(t, 5*time.Minute)
 	w.Env = []string{"SHAKENFIST_IMAGE_MAX_SIZE=" + strconv.FormatFloat(float64(hostileimage.Unpacked)/(1<<30), 'f', -1, 64)}
 	p := w.Start(ctx, t, cloudtest.Point{})
 	defer func() {

@@ -1,6 +1,6 @@
 //go:build prove && cgo && libvirt_dlopen
 
-package real_test
+package realimages_test
 
 import (
 	"fmt"
@@ -105,11 +105,11 @@ func TestProveSecondInstance(t *testing.T) {
 	defer images.Close()
 	url := images.URL + "/large.raw"
 
-	w := world(t)
+	w := cloudtest.Here(t)
 	defer w.Close(t)
-	ctx := bounded(t, 10*time.Minute)
+	ctx := cloudtest.Bounded(t, 10*time.Minute)
 	p := w.Start(ctx, t, cloudtest.Point{})
-	defer sayWhenFailed(t, p)
+	defer p.SayWhenFailed(t)
 	var told []traffic
 	var took []time.Duration
 	step := func(do func()) {
@@ -132,7 +132,7 @@ func TestProveSecondInstance(t *testing.T) {
 			i, err := p.Client.CreateInstance(ctx, cloudtest.Tiny("large", url, ""))
 			require.NoError(t, err)
 			last = i.UUID
-			await(ctx, t, p, i.UUID, "created")
+			p.Await(ctx, t, i.UUID, "created")
 		})
 	}
 	room := onDisk(t, filepath.Join(w.State(), "instances", last))

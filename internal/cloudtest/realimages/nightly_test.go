@@ -1,4 +1,4 @@
-package real_test
+package realimages_test
 
 import (
 	"context"
@@ -15,12 +15,12 @@ import (
 // onStage plays on a real daemon that soon forgets bootable images which nobody uses.
 func onStage(t *testing.T, patience time.Duration, play func(context.Context, cloudtest.Stage)) {
 	t.Helper()
-	w := world(t)
+	w := cloudtest.Here(t)
 	defer w.Close(t)
-	ctx := bounded(t, patience)
+	ctx := cloudtest.Bounded(t, patience)
 	w.Env = []string{"SHAKENFIST_BLOB_TRANSCODE_MAXIMUM_IDLE_TIME=" + strconv.Itoa(cloudtest.ShortIdle)}
 	p := w.Start(ctx, t, cloudtest.Point{})
-	defer sayWhenFailed(t, p)
+	defer p.SayWhenFailed(t)
 	play(ctx, w.Stage(p.Process))
 	p.Stop()
 	require.NoError(t, os.RemoveAll(w.State()))

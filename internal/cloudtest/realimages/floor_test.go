@@ -1,4 +1,4 @@
-package real_test
+package realimages_test
 
 import (
 	"bytes"
@@ -38,9 +38,9 @@ func fillsUp(t *testing.T) {
 	t.Helper()
 	s := newSmall(t)
 	defer s.close(t)
-	ctx := bounded(t, 5*time.Minute)
+	ctx := cloudtest.Bounded(t, 5*time.Minute)
 	p := s.Start(ctx, t, cloudtest.Point{})
-	defer sayWhenFailed(t, p)
+	defer p.SayWhenFailed(t)
 	s.c = p.Client
 	i, err := cloudtest.Up(ctx, s.c, s.Image())
 	require.NoError(t, err)

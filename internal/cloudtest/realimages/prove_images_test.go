@@ -1,6 +1,6 @@
 //go:build prove
 
-package real_test
+package realimages_test
 
 import (
 	"bytes"
@@ -58,11 +58,11 @@ func TestProveDeathOverSnapshots(t *testing.T) {
 // guest's disk has all that it wrote, and so has one that is born of the copy.
 func dies(t *testing.T, name string, when func(*testing.T)) {
 	t.Helper()
-	w := world(t)
+	w := cloudtest.Here(t)
 	defer w.Close(t)
-	ctx := bounded(t, 5*time.Minute)
+	ctx := cloudtest.Bounded(t, 5*time.Minute)
 	p := w.Start(ctx, t, cloudtest.Point{})
-	defer sayWhenFailed(t, p)
+	defer p.SayWhenFailed(t)
 	i := booted(ctx, t, w, p)
 	taken, err := p.Client.SnapshotInstance(ctx, i.UUID, api.TakeSnapshot{Flatten: true})
 	require.NoError(t, err)

@@ -37,23 +37,26 @@ func (m *Manager) Snapshots(ctx context.Context, id string) ([]Snapshot, error) 
 	if _, ok := m.rows.Get(id); !ok {
 		return nil, errNotFound("instance.Snapshots", id)
 	}
+	// Wishes come first: of a copy that is recorded meanwhile there is a version then, so that none is missed.
+	wishes := m.takings.By("instance", id)
 	all := []Snapshot{}
-	artifacts := map[string]artifact.Artifact{}
+	artifacts, taken := map[string]artifact.Artifact{}, map[string]bool{}
 	for _, a := range m.Artifacts.Snapshots(id) {
 		artifacts[a.ID] = a
 		for _, v := range a.Versions {
+			taken[v.Blob] = true
 			all = append(all, Snapshot{
 				Device: deviceOf(a), Artifact: a, Index: v.Index, Blob: v.Blob, State: SnapshotTaken, Created: v.Created,
 			})
 		}
 	}
 	slices.SortStableFunc(all, func(a, b Snapshot) int { return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.Index, b.Index)) })
-	return append(all, m.unfinished(ctx, id, artifacts)...), nil
+	unfinished := slices.DeleteFunc(m.unfinished(ctx, wishes, artifacts), func(s Snapshot) bool { return taken[s.Blob] })
+	return append(all, unfinished...), nil
 }
 
 // unfinished returns the copies that are wanted or failed, oldest first.
-func (m *Manager) unfinished(ctx context.Context, id string, artifacts map[string]artifact.Artifact) []Snapshot {
-	rows := m.takings.By("instance", id)
+func (m *Manager) unfinished(ctx context.Context, rows []takingRow, artifacts map[string]artifact.Artifact) []Snapshot {
 	slices.SortStableFunc(rows, func(a, b takingRow) int { return a.Value.Created.Compare(b.Value.Created) })
 	var all []Snapshot
 	for _, row := range rows {

@@ -180,8 +180,8 @@ func (m *Manager) commitAddition(ctx context.Context, name string, a addition) (
 		if err != nil || len(tx.Ops) == 0 {
 			return err
 		}
-		if a.content.stored != nil && m.Fence != nil {
-			tx.Check(m.Fence())
+		if a.content.stored != nil {
+			m.Fence.Guard(&tx)
 		}
 		_, err = m.View.Commit(ctx, tx)
 		return err

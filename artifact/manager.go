@@ -15,7 +15,6 @@ import (
 	"github.com/shakenfist/shakenfist/internal/view"
 	"github.com/shakenfist/shakenfist/metadata"
 	"github.com/shakenfist/shakenfist/namespace"
-	"github.com/shakenfist/shakenfist/store"
 )
 
 // What the zero values of Deps mean.
@@ -42,7 +41,7 @@ type Deps struct {
 	Namespaces *namespace.Manager // required
 	Metadata   *metadata.Manager  // required
 	Node       string             // required; this node's name
-	Fence      func() store.Check // holds while this process speaks for its node; nil: always
+	Fence      view.Fence         // holds while this process speaks for its node; nil: always
 
 	Client      *http.Client  // fetches; its redirect policy and time limit are replaced; nil means one of its own
 	Sources     Sources       // where images may come from
@@ -149,9 +148,7 @@ func (m *Manager) ids() []string {
 
 // commit commits tx provided that this process still speaks for its node.
 func (m *Manager) commit(ctx context.Context, tx view.Txn) error {
-	if m.Fence != nil {
-		tx.Check(m.Fence())
-	}
+	m.Fence.Guard(&tx)
 	_, err := m.View.Commit(ctx, tx)
 	return err
 }

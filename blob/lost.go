@@ -22,9 +22,7 @@ func (m *Manager) NodeDeleted(ctx context.Context, name string, gone store.Check
 		}
 		if len(tx.Checks) == 0 {
 			tx.Check(gone)
-			if m.Fence != nil {
-				tx.Check(m.Fence())
-			}
+			m.Fence.Guard(tx)
 		}
 		tx.Check(m.locations.At(location, location.ID))
 		tx.Do(m.locations.Delete(location.ID),

@@ -14,7 +14,6 @@ import (
 	"github.com/shakenfist/shakenfist/instance/hypervisor"
 	"github.com/shakenfist/shakenfist/internal/reconcile"
 	"github.com/shakenfist/shakenfist/internal/view"
-	"github.com/shakenfist/shakenfist/store"
 )
 
 // What the zero values of Deps mean.
@@ -34,12 +33,12 @@ const (
 
 // Deps is what a manager needs.
 type Deps struct {
-	View   *view.View         // required
-	Events *event.Recorder    // required
-	Driver hypervisor.Driver  // required; makes the images guests boot from
-	Dir    string             // required; absolute; of this node alone
-	Node   string             // required; this node's name
-	Fence  func() store.Check // holds while this process speaks for its node; nil: always
+	View   *view.View        // required
+	Events *event.Recorder   // required
+	Driver hypervisor.Driver // required; makes the images guests boot from
+	Dir    string            // required; absolute; of this node alone
+	Node   string            // required; this node's name
+	Fence  view.Fence        // holds while this process speaks for its node; nil: always
 
 	Limits  Limits        // what an image may claim of itself; zero values as Limits says
 	MinFree int64         // bytes of the disk that stay free, Room says; 0: none, less than 0: the smaller of 20 GiB and a tenth
@@ -194,9 +193,7 @@ func (m *Manager) ids() []string {
 
 // commit commits tx provided that this process still speaks for its node.
 func (m *Manager) commit(ctx context.Context, tx view.Txn) error {
-	if m.Fence != nil {
-		tx.Check(m.Fence())
-	}
+	m.Fence.Guard(&tx)
 	_, err := m.View.Commit(ctx, tx)
 	return err
 }

@@ -15,7 +15,6 @@ import (
 	"github.com/shakenfist/shakenfist/internal/lookup"
 	"github.com/shakenfist/shakenfist/internal/reconcile"
 	"github.com/shakenfist/shakenfist/internal/view"
-	"github.com/shakenfist/shakenfist/store"
 )
 
 // What the zero values of Deps mean.
@@ -31,12 +30,12 @@ const folder = "uploads"
 
 // Deps is what a manager needs.
 type Deps struct {
-	View   *view.View         // required
-	Events *event.Recorder    // required
-	Blobs  *blob.Manager      // required
-	Dir    string             // required; absolute; that of Blobs, so that content needs no copying
-	Node   string             // required; this node's name
-	Fence  func() store.Check // holds while this process speaks for its node; nil: always
+	View   *view.View      // required
+	Events *event.Recorder // required
+	Blobs  *blob.Manager   // required
+	Dir    string          // required; absolute; that of Blobs, so that content needs no copying
+	Node   string          // required; this node's name
+	Fence  view.Fence      // holds while this process speaks for its node; nil: always
 
 	MaxSize int64         // bytes of one upload; 0 means DefaultMaxSize
 	Most    int           // unfinished uploads of one namespace; 0 means DefaultMost
@@ -102,9 +101,7 @@ func (m *Manager) ids() []string {
 
 // commit commits tx provided that this process still speaks for its node.
 func (m *Manager) commit(ctx context.Context, tx view.Txn) error {
-	if m.Fence != nil {
-		tx.Check(m.Fence())
-	}
+	m.Fence.Guard(&tx)
 	_, err := m.View.Commit(ctx, tx)
 	return err
 }

@@ -130,9 +130,7 @@ func (m *Manager) NodeDeleted(ctx context.Context, name string, gone store.Check
 		}
 		if len(tx.Checks) == 0 {
 			tx.Check(gone)
-			if m.Fence != nil {
-				tx.Check(m.Fence())
-			}
+			m.Fence.Guard(tx)
 		}
 		m.end(ctx, tx, row, event.Status, "lost with its node", map[string]any{"cause": "node " + name + " was deleted"})
 		return nil
